@@ -1,0 +1,12 @@
+export * from './analysis.js';
+export * from './dataset.js';
+export * from './event.js';
+export * from './lineage.js';
+export * from './noun.js';
+export * from './operation-schemas.js';
+export * from './operations.js';
+export * from './parameter-set.js';
+export * from './primitives.js';
+export * from './problem.js';
+export * from './run.js';
+export { components } from './components.js';
