@@ -1,0 +1,35 @@
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import type { Config } from './config.js';
+import { EventLog } from './events/event-log.js';
+import type { OperationRoutes } from './http/operation.js';
+import { Access } from './metadata/access.js';
+import type { Metadata } from './metadata/database.js';
+import { Idempotency } from './metadata/idempotency.js';
+
+/** Everything that a request or the run loop needs, made once from the configuration. */
+export interface Services {
+  access: Access;
+  idempotency: Idempotency;
+  events: EventLog;
+  registerRoutes: (routes: OperationRoutes, fastify: FastifyInstance) => void;
+  /** Starts what goes on by itself: unfinished indexing, unfinished runs. */
+  start: () => Promise<void>;
+  /** Ends it; workers finish what they do by themselves. */
+  stop: () => Promise<void>;
+}
+
+/** The one place that names concrete adapters. */
+export function compose(_config: Config, metadata: Metadata, _logger: Logger): Services {
+  const access = new Access(metadata.database);
+  const idempotency = new Idempotency(metadata.database);
+  const events = new EventLog();
+  return {
+    access,
+    idempotency,
+    events,
+    registerRoutes: () => {},
+    start: async () => {},
+    stop: async () => {}
+  };
+}

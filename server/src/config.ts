@@ -1,0 +1,66 @@
+import { availableParallelism, totalmem } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+
+/** What the environment says; this is the only file that reads it. */
+export interface Config {
+  projectFolder: string;
+  dataFolder: string;
+  host: string;
+  port: number;
+  /** Undefined: a new one is made at start. */
+  token: string | undefined;
+  /** The interpreter that Jupyter itself runs in. */
+  jupyterPython: string;
+  /** Folder that holds the Python package `labscale`. */
+  helpersFolder: string;
+  cpus: number;
+  memoryBytes: number;
+  logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
+  metadata: 'sqlite';
+  objects: 'local';
+  runner: 'local';
+}
+
+export class ConfigError extends Error {}
+
+function choice<T extends string>(environment: NodeJS.ProcessEnv, name: string, allowed: readonly T[], fallback: T): T {
+  const value = environment[name] ?? fallback;
+  if (!(allowed as readonly string[]).includes(value)) {
+    throw new ConfigError(`${name} is "${value}"; it can be ${allowed.join(', ')}`);
+  }
+  return value as T;
+}
+
+function whole(environment: NodeJS.ProcessEnv, name: string, fallback: number, minimum: number, maximum: number): number {
+  const text = environment[name];
+  if (text === undefined || text === '') return fallback;
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < minimum || value > maximum) {
+    throw new ConfigError(`${name} is "${text}"; it must be a whole number from ${minimum} to ${maximum}`);
+  }
+  return value;
+}
+
+/** Reads and checks the configuration. Raises ConfigError with the name of the variable at fault. */
+export function readConfig(environment: NodeJS.ProcessEnv): Config {
+  const projectFolder = resolve(environment['LABSCALE_PROJECT'] ?? '.');
+  const data = environment['LABSCALE_DATA'];
+  if (data !== undefined && !isAbsolute(data)) throw new ConfigError('LABSCALE_DATA must be an absolute path');
+  const helpersFolder = environment['LABSCALE_HELPERS'];
+  if (!helpersFolder) throw new ConfigError('LABSCALE_HELPERS must name the folder that holds the Python package labscale');
+  return {
+    projectFolder,
+    dataFolder: data ?? join(projectFolder, '.labscale'),
+    host: environment['LABSCALE_HOST'] ?? '127.0.0.1',
+    port: whole(environment, 'LABSCALE_PORT', 0, 0, 65_535),
+    token: environment['LABSCALE_TOKEN'] || undefined,
+    jupyterPython: environment['LABSCALE_PYTHON'] ?? 'python3',
+    helpersFolder: resolve(helpersFolder),
+    cpus: whole(environment, 'LABSCALE_CPUS', availableParallelism(), 1, 1_024),
+    memoryBytes: whole(environment, 'LABSCALE_MEMORY_BYTES', totalmem(), 16_777_216, Number.MAX_SAFE_INTEGER),
+    logLevel: choice(environment, 'LABSCALE_LOG_LEVEL', ['fatal', 'error', 'warn', 'info', 'debug', 'trace'], 'info'),
+    metadata: choice(environment, 'LABSCALE_METADATA', ['sqlite'], 'sqlite'),
+    objects: choice(environment, 'LABSCALE_OBJECTS', ['local'], 'local'),
+    runner: choice(environment, 'LABSCALE_RUNNER', ['local'], 'local')
+  };
+}

@@ -1,0 +1,63 @@
+import { apiPrefix, operations, operationSchemas, type OperationId, type Operations } from '@labscale/schema';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Access } from '../metadata/access.js';
+import type { Idempotency } from '../metadata/idempotency.js';
+import type { User } from './identify.js';
+
+export interface Call<K extends OperationId> {
+  params: Operations[K]['params'];
+  query: Operations[K]['query'];
+  body: Operations[K]['body'];
+  user: User;
+  request: FastifyRequest;
+  reply: FastifyReply;
+}
+
+export type Handler<K extends OperationId> = (call: Call<K>) => Promise<Operations[K]['result']>;
+
+/** The operations that have a route, with what is checked before each: the table against which tests hold the contract. */
+export class OperationRoutes {
+  readonly registered = new Set<OperationId>();
+
+  constructor(
+    private readonly app: FastifyInstance,
+    private readonly access: Access,
+    private readonly idempotency: Idempotency
+  ) {}
+
+  /** Routes an operation of the contract: its body, path and query are checked, its policy enforced, then the handler is asked. */
+  handle<K extends OperationId>(id: K, handler: Handler<K>): void {
+    if (this.registered.has(id)) throw new Error(`operation ${id} has two routes`);
+    this.registered.add(id);
+    const operation: (typeof operations)[OperationId] = operations[id];
+    const schemas = operationSchemas[id] as { params?: object; query?: object; body?: object };
+    this.app.route({
+      method: operation.method,
+      url: apiPrefix + operation.path,
+      schema: {
+        ...(schemas.params ? { params: schemas.params } : {}),
+        querystring: schemas.query ?? { type: 'object', additionalProperties: false, properties: {} },
+        ...(schemas.body ? { body: schemas.body } : {})
+      },
+      handler: async (request, reply) => {
+        const user = request.user;
+        const params = (request.params ?? {}) as Record<string, string>;
+        if (operation.policy === 'view' || operation.policy === 'use' || operation.policy === 'edit') {
+          const subject = Object.values(params)[0];
+          if (subject === undefined) throw new Error(`operation ${id} has a policy but its path names nothing`);
+          await this.access.require(user, operation.policy, String(subject));
+        }
+        const call = { params, query: request.query, body: request.body, user, request, reply } as unknown as Call<K>;
+        const answer = () => handler(call);
+        const key = request.headers['idempotency-key'];
+        const result =
+          'idempotent' in operation && typeof key === 'string'
+            ? await this.idempotency.once(user, id, key, { params, body: request.body }, answer)
+            : await answer();
+        if (reply.sent || 'answers' in operation) return reply;
+        const status = 'status' in operation ? operation.status : 200;
+        return status === 204 ? reply.code(204).send() : reply.code(status).send(result);
+      }
+    });
+  }
+}

@@ -1,0 +1,278 @@
+import type { Kysely } from 'kysely';
+
+/** Every row has an owner; sharing and roles add tables, they do not change these. */
+export async function up(database: Kysely<never>): Promise<void> {
+  await database.schema
+    .createTable('dataset')
+    .addColumn('id', 'text', (column) => column.notNull().primaryKey())
+    .addColumn('owner', 'text', (column) => column.notNull())
+    .addColumn('name', 'text', (column) => column.notNull())
+    .addColumn('description', 'text', (column) => column.notNull())
+    .addColumn('metadataJson', 'text', (column) => column.notNull())
+    .addColumn('sourceJson', 'text', (column) => column.notNull())
+    .addColumn('defaultParameterSetVersionId', 'text')
+    .addColumn('latestVersionId', 'text', (column) => column.notNull())
+    .addColumn('createdAt', 'text', (column) => column.notNull())
+    .addColumn('updatedAt', 'text', (column) => column.notNull())
+    .execute();
+  await database.schema
+    .createTable('datasetVersion')
+    .addColumn('id', 'text', (column) => column.notNull().primaryKey())
+    .addColumn('owner', 'text', (column) => column.notNull())
+    .addColumn('datasetId', 'text', (column) => column.notNull())
+    .addColumn('number', 'bigint', (column) => column.notNull())
+    .addColumn('digest', 'text')
+    .addColumn('indexingState', 'text', (column) => column.notNull())
+    .addColumn('indexingDone', 'bigint', (column) => column.notNull())
+    .addColumn('indexingDetail', 'text')
+    .addColumn('shardCount', 'bigint', (column) => column.notNull())
+    .addColumn('sizeBytes', 'bigint', (column) => column.notNull())
+    .addColumn('entityNamesJson', 'text', (column) => column.notNull())
+    .addColumn('metadataNamesJson', 'text', (column) => column.notNull())
+    .addColumn('changesJson', 'text')
+    .addColumn('rootJson', 'text', (column) => column.notNull())
+    .addColumn('madeByRunId', 'text')
+    .addColumn('createdAt', 'text', (column) => column.notNull())
+    .execute();
+  await database.schema
+    .createTable('shard')
+    .addColumn('versionId', 'text', (column) => column.notNull())
+    .addColumn('index', 'bigint', (column) => column.notNull())
+    .addColumn('owner', 'text', (column) => column.notNull())
+    .addColumn('key', 'text', (column) => column.notNull())
+    .addColumn('entitiesJson', 'text', (column) => column.notNull())
+    .addColumn('metadataJson', 'text', (column) => column.notNull())
+    .addColumn('objectsJson', 'text', (column) => column.notNull())
+    .addColumn('sizeBytes', 'bigint', (column) => column.notNull())
+    .addColumn('digest', 'text', (column) => column.notNull())
+    .addColumn('originJson', 'text')
+    .addPrimaryKeyConstraint('shardKey', ['versionId', 'index'])
+    .execute();
+  await database.schema
+    .createTable('shardField')
+    .addColumn('versionId', 'text', (column) => column.notNull())
+    .addColumn('field', 'text', (column) => column.notNull())
+    .addColumn('shardIndex', 'bigint', (column) => column.notNull())
+    .addColumn('text', 'text', (column) => column.notNull())
+    .addColumn('number', 'double precision')
+    .addPrimaryKeyConstraint('shardFieldKey', ['versionId', 'field', 'shardIndex'])
+    .execute();
+  await database.schema
+    .createTable('query')
+    .addColumn('id', 'text', (column) => column.notNull().primaryKey())
+    .addColumn('owner', 'text', (column) => column.notNull())
+    .addColumn('datasetId', 'text', (column) => column.notNull())
+    .addColumn('name', 'text', (column) => column.notNull())
+    .addColumn('filter', 'text', (column) => column.notNull())
+    .addColumn('createdAt', 'text', (column) => column.notNull())
+    .execute();
+  await database.schema
+    .createTable('snippet')
+    .addColumn('id', 'text', (column) => column.notNull().primaryKey())
+    .addColumn('owner', 'text', (column) => column.notNull())
+    .addColumn('name', 'text', (column) => column.notNull())
+    .addColumn('datasetId', 'text', (column) => column.notNull())
+    .addColumn('datasetVersionId', 'text', (column) => column.notNull())
+    .addColumn('selectionJson', 'text', (column) => column.notNull())
+    .addColumn('shardIndexesJson', 'text', (column) => column.notNull())
+    .addColumn('digest', 'text', (column) => column.notNull())
+    .addColumn('createdAt', 'text', (column) => column.notNull())
+    .execute();
+  await database.schema
+    .createTable('analysis')
+    .addColumn('id', 'text', (column) => column.notNull().primaryKey())
+    .addColumn('owner', 'text', (column) => column.notNull())
+    .addColumn('name', 'text', (column) => column.notNull())
+    .addColumn('kind', 'text', (column) => column.notNull())
+    .addColumn('place', 'text', (column) => column.notNull())
+    .addColumn('description', 'text', (column) => column.notNull())
+    .addColumn('latestVersionId', 'text', (column) => column.notNull())
+    .addColumn('createdAt', 'text', (column) => column.notNull())
+    .addColumn('updatedAt', 'text', (column) => column.notNull())
+    .execute();
+  await database.schema
+    .createTable('analysisVersion')
+    .addColumn('id', 'text', (column) => column.notNull().primaryKey())
+    .addColumn('owner', 'text', (column) => column.notNull())
+    .addColumn('analysisId', 'text', (column) => column.notNull())
+    .addColumn('number', 'bigint', (column) => column.notNull())
+    .addColumn('digest', 'text', (column) => column.notNull())
+    .addColumn('kind', 'text', (column) => column.notNull())
+    .addColumn('path', 'text')
+    .addColumn('kernelJson', 'text')
+    .addColumn('commandJson', 'text')
+    .addColumn('filesJson', 'text', (column) => column.notNull())
+    .addColumn('contractJson', 'text', (column) => column.notNull())
+    .addColumn('createdAt', 'text', (column) => column.notNull())
+    .execute();
+  await database.schema
+    .createTable('parameterSet')
+    .addColumn('id', 'text', (column) => column.notNull().primaryKey())
+    .addColumn('owner', 'text', (column) => column.notNull())
+    .addColumn('analysisId', 'text', (column) => column.notNull())
+    .addColumn('name', 'text', (column) => column.notNull())
+    .addColumn('note', 'text', (column) => column.notNull())
+    .addColumn('tagsJson', 'text', (column) => column.notNull())
+    .addColumn('parentVersionId', 'text')
+    .addColumn('changedFromParentJson', 'text', (column) => column.notNull())
+    .addColumn('latestVersionId', 'text', (column) => column.notNull())
+    .addColumn('createdAt', 'text', (column) => column.notNull())
+    .addColumn('updatedAt', 'text', (column) => column.notNull())
+    .execute();
+  await database.schema
+    .createTable('parameterSetVersion')
+    .addColumn('id', 'text', (column) => column.notNull().primaryKey())
+    .addColumn('owner', 'text', (column) => column.notNull())
+    .addColumn('parameterSetId', 'text', (column) => column.notNull())
+    .addColumn('number', 'bigint', (column) => column.notNull())
+    .addColumn('analysisVersionId', 'text', (column) => column.notNull())
+    .addColumn('valuesJson', 'text', (column) => column.notNull())
+    .addColumn('digest', 'text', (column) => column.notNull())
+    .addColumn('metricsJson', 'text', (column) => column.notNull())
+    .addColumn('provenanceJson', 'text', (column) => column.notNull())
+    .addColumn('thumbnailDigest', 'text')
+    .addColumn('thumbnailMediaType', 'text')
+    .addColumn('createdAt', 'text', (column) => column.notNull())
+    .execute();
+  await database.schema
+    .createTable('parameterField')
+    .addColumn('parameterSetId', 'text', (column) => column.notNull())
+    .addColumn('owner', 'text', (column) => column.notNull())
+    .addColumn('kind', 'text', (column) => column.notNull())
+    .addColumn('name', 'text', (column) => column.notNull())
+    .addColumn('text', 'text', (column) => column.notNull())
+    .addColumn('number', 'double precision')
+    .addPrimaryKeyConstraint('parameterFieldKey', ['parameterSetId', 'kind', 'name'])
+    .execute();
+  await database.schema
+    .createTable('run')
+    .addColumn('id', 'text', (column) => column.notNull().primaryKey())
+    .addColumn('owner', 'text', (column) => column.notNull())
+    .addColumn('name', 'text', (column) => column.notNull())
+    .addColumn('state', 'text', (column) => column.notNull())
+    .addColumn('analysisId', 'text', (column) => column.notNull())
+    .addColumn('analysisVersionId', 'text', (column) => column.notNull())
+    .addColumn('datasetId', 'text', (column) => column.notNull())
+    .addColumn('datasetVersionId', 'text', (column) => column.notNull())
+    .addColumn('filter', 'text', (column) => column.notNull())
+    .addColumn('trialCount', 'bigint')
+    .addColumn('trialReleased', 'bigint', (column) => column.notNull())
+    .addColumn('resourcesJson', 'text', (column) => column.notNull())
+    .addColumn('environmentJson', 'text', (column) => column.notNull())
+    .addColumn('environmentDigest', 'text', (column) => column.notNull())
+    .addColumn('taskCount', 'bigint', (column) => column.notNull())
+    .addColumn('publishPartial', 'bigint', (column) => column.notNull())
+    .addColumn('failure', 'text')
+    .addColumn('derivativesVersionId', 'text')
+    .addColumn('createdAt', 'text', (column) => column.notNull())
+    .addColumn('startedAt', 'text')
+    .addColumn('finishedAt', 'text')
+    .execute();
+  await database.schema
+    .createTable('runParameterSet')
+    .addColumn('runId', 'text', (column) => column.notNull())
+    .addColumn('position', 'bigint', (column) => column.notNull())
+    .addColumn('owner', 'text', (column) => column.notNull())
+    .addColumn('parameterSetId', 'text', (column) => column.notNull())
+    .addColumn('parameterSetVersionId', 'text', (column) => column.notNull())
+    .addPrimaryKeyConstraint('runParameterSetKey', ['runId', 'position'])
+    .execute();
+  await database.schema
+    .createTable('task')
+    .addColumn('runId', 'text', (column) => column.notNull())
+    .addColumn('index', 'bigint', (column) => column.notNull())
+    .addColumn('owner', 'text', (column) => column.notNull())
+    .addColumn('shardIndex', 'bigint', (column) => column.notNull())
+    .addColumn('shardKey', 'text', (column) => column.notNull())
+    .addColumn('parameterSetVersionId', 'text', (column) => column.notNull())
+    .addColumn('state', 'text', (column) => column.notNull())
+    .addColumn('derivativeKey', 'text', (column) => column.notNull())
+    .addColumn('reusedRunId', 'text')
+    .addColumn('reusedTaskIndex', 'bigint')
+    .addColumn('attempts', 'bigint', (column) => column.notNull())
+    .addColumn('resourcesJson', 'text')
+    .addColumn('exitKind', 'text')
+    .addColumn('reason', 'text')
+    .addColumn('failureGroup', 'text')
+    .addColumn('failureText', 'text')
+    .addColumn('notBefore', 'text')
+    .addColumn('startedAt', 'text')
+    .addColumn('finishedAt', 'text')
+    .addColumn('durationSeconds', 'double precision')
+    .addColumn('cpuSeconds', 'double precision')
+    .addColumn('peakMemoryBytes', 'bigint')
+    .addColumn('metricsJson', 'text', (column) => column.notNull())
+    .addPrimaryKeyConstraint('taskKey', ['runId', 'index'])
+    .execute();
+  await database.schema
+    .createTable('attempt')
+    .addColumn('runId', 'text', (column) => column.notNull())
+    .addColumn('taskIndex', 'bigint', (column) => column.notNull())
+    .addColumn('number', 'bigint', (column) => column.notNull())
+    .addColumn('owner', 'text', (column) => column.notNull())
+    .addColumn('state', 'text', (column) => column.notNull())
+    .addColumn('workerId', 'text')
+    .addColumn('exitKind', 'text')
+    .addColumn('reason', 'text')
+    .addColumn('exitCode', 'bigint')
+    .addColumn('startedAt', 'text', (column) => column.notNull())
+    .addColumn('finishedAt', 'text')
+    .addColumn('durationSeconds', 'double precision')
+    .addColumn('cpuSeconds', 'double precision')
+    .addColumn('peakMemoryBytes', 'bigint')
+    .addColumn('published', 'bigint', (column) => column.notNull())
+    .addPrimaryKeyConstraint('attemptKey', ['runId', 'taskIndex', 'number'])
+    .execute();
+  await database.schema
+    .createTable('derivative')
+    .addColumn('derivativeKey', 'text', (column) => column.notNull())
+    .addColumn('owner', 'text', (column) => column.notNull())
+    .addColumn('runId', 'text', (column) => column.notNull())
+    .addColumn('taskIndex', 'bigint', (column) => column.notNull())
+    .addColumn('attempt', 'bigint', (column) => column.notNull())
+    .addColumn('madeByRunId', 'text', (column) => column.notNull())
+    .addColumn('madeByTaskIndex', 'bigint', (column) => column.notNull())
+    .addColumn('datasetId', 'text', (column) => column.notNull())
+    .addColumn('shardKey', 'text', (column) => column.notNull())
+    .addColumn('shardDigest', 'text', (column) => column.notNull())
+    .addColumn('analysisId', 'text', (column) => column.notNull())
+    .addColumn('analysisDigest', 'text', (column) => column.notNull())
+    .addColumn('parametersDigest', 'text', (column) => column.notNull())
+    .addColumn('environmentDigest', 'text', (column) => column.notNull())
+    .addColumn('publishedAt', 'text', (column) => column.notNull())
+    .addPrimaryKeyConstraint('derivativeKey', ['runId', 'taskIndex'])
+    .execute();
+  await database.schema
+    .createTable('idempotency')
+    .addColumn('owner', 'text', (column) => column.notNull())
+    .addColumn('operation', 'text', (column) => column.notNull())
+    .addColumn('key', 'text', (column) => column.notNull())
+    .addColumn('bodyDigest', 'text', (column) => column.notNull())
+    .addColumn('answer', 'text', (column) => column.notNull())
+    .addColumn('createdAt', 'text', (column) => column.notNull())
+    .addPrimaryKeyConstraint('idempotencyKey', ['owner', 'operation', 'key'])
+    .execute();
+  await database.schema.createIndex('datasetByOwnerName').on('dataset').columns(['owner', 'name']).unique().execute();
+  await database.schema.createIndex('datasetVersionByDatasetIdNumber').on('datasetVersion').columns(['datasetId', 'number']).unique().execute();
+  await database.schema.createIndex('shardByVersionIdKey').on('shard').columns(['versionId', 'key']).unique().execute();
+  await database.schema.createIndex('shardFieldByVersionIdFieldText').on('shardField').columns(['versionId', 'field', 'text']).execute();
+  await database.schema.createIndex('shardFieldByVersionIdFieldNumber').on('shardField').columns(['versionId', 'field', 'number']).execute();
+  await database.schema.createIndex('queryByOwnerDatasetIdName').on('query').columns(['owner', 'datasetId', 'name']).unique().execute();
+  await database.schema.createIndex('snippetByOwnerDatasetId').on('snippet').columns(['owner', 'datasetId']).execute();
+  await database.schema.createIndex('analysisByOwnerKindPlace').on('analysis').columns(['owner', 'kind', 'place']).unique().execute();
+  await database.schema.createIndex('analysisVersionByAnalysisIdNumber').on('analysisVersion').columns(['analysisId', 'number']).unique().execute();
+  await database.schema.createIndex('parameterSetByOwnerAnalysisIdName').on('parameterSet').columns(['owner', 'analysisId', 'name']).unique().execute();
+  await database.schema.createIndex('parameterSetByOwnerCreatedAt').on('parameterSet').columns(['owner', 'createdAt']).execute();
+  await database.schema.createIndex('parameterSetVersionByParameterSetIdNumber').on('parameterSetVersion').columns(['parameterSetId', 'number']).unique().execute();
+  await database.schema.createIndex('parameterFieldByOwnerKindNameNumber').on('parameterField').columns(['owner', 'kind', 'name', 'number']).execute();
+  await database.schema.createIndex('parameterFieldByOwnerKindNameText').on('parameterField').columns(['owner', 'kind', 'name', 'text']).execute();
+  await database.schema.createIndex('runByOwnerCreatedAt').on('run').columns(['owner', 'createdAt']).execute();
+  await database.schema.createIndex('runByState').on('run').columns(['state']).execute();
+  await database.schema.createIndex('taskByRunIdState').on('task').columns(['runId', 'state']).execute();
+  await database.schema.createIndex('taskByDerivativeKey').on('task').columns(['derivativeKey']).execute();
+  await database.schema.createIndex('attemptByState').on('attempt').columns(['state']).execute();
+  await database.schema.createIndex('derivativeByDerivativeKey').on('derivative').columns(['derivativeKey']).execute();
+  await database.schema.createIndex('derivativeByShardDigest').on('derivative').columns(['shardDigest']).execute();
+  await database.schema.createIndex('derivativeByDatasetIdShardKey').on('derivative').columns(['datasetId', 'shardKey']).execute();
+  await database.schema.createIndex('runParameterSetByParameterSetVersionId').on('runParameterSet').columns(['parameterSetVersionId']).execute();
+}

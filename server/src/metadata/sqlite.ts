@@ -1,0 +1,51 @@
+import { DatabaseSync } from 'node:sqlite';
+import { SqliteDialect, type Dialect } from 'kysely';
+
+/** The one file that speaks SQLite: the connection, its pragmas, and node:sqlite in the shape that Kysely asks for. */
+export function sqliteDialect(file: string): { dialect: Dialect; raw: DatabaseSync } {
+  const raw = new DatabaseSync(file, { timeout: 5_000 });
+  // FULL and not NORMAL: in WAL mode only FULL keeps an acknowledged commit through a loss of power.
+  raw.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;');
+  type Statement = ReturnType<DatabaseSync['prepare']>;
+  // Statements are kept: preparing costs more than running for the small writes of a run.
+  const kept = new Map<string, Statement>();
+  const prepare = (sql: string): Statement => {
+    let statement = kept.get(sql);
+    if (statement === undefined) {
+      statement = raw.prepare(sql);
+      if (kept.size >= 300) kept.delete(kept.keys().next().value!);
+      kept.set(sql, statement);
+    }
+    return statement;
+  };
+  type Values = Parameters<Statement['all']>;
+  const dialect = new SqliteDialect({
+    database: {
+      close: () => {
+        kept.clear();
+        raw.exec('PRAGMA optimize');
+        raw.close();
+      },
+      prepare: (sql: string) => {
+        const statement = prepare(sql);
+        const reader = statement.columns().length > 0;
+        return {
+          reader,
+          all: (parameters: readonly unknown[]) => statement.all(...(parameters as Values)),
+          run: (parameters: readonly unknown[]) => {
+            const { changes, lastInsertRowid } = statement.run(...(parameters as Values));
+            return { changes, lastInsertRowid };
+          },
+          // A statement of its own: an open iterator and a second use of one statement would disturb each other.
+          iterate: (parameters: readonly unknown[]) => raw.prepare(sql).iterate(...(parameters as Values)) as IterableIterator<unknown>
+        };
+      }
+    }
+  });
+  return { dialect, raw };
+}
+
+/** Statistics for the query planner; without them a search over 100,000 sets reads the wrong index. */
+export function refreshStatistics(raw: DatabaseSync): void {
+  raw.exec('PRAGMA analysis_limit = 1000; ANALYZE');
+}

@@ -1,0 +1,208 @@
+import type { AttemptState, ExitKind, RunState, TaskState } from '@labscale/schema';
+
+/**
+ * Rows as they are stored. Times are ISO 8601 in UTC; a column named `...Json` is JSON text, written and read only by the
+ * repository of its noun; a truth value is 0 or 1, which both databases know.
+ */
+export interface Tables {
+  dataset: {
+    id: string;
+    owner: string;
+    name: string;
+    description: string;
+    metadataJson: string;
+    sourceJson: string;
+    defaultParameterSetVersionId: string | null;
+    latestVersionId: string;
+    createdAt: string;
+    updatedAt: string;
+  };
+  datasetVersion: {
+    id: string;
+    owner: string;
+    datasetId: string;
+    number: number;
+    digest: string | null;
+    indexingState: 'digesting' | 'ready' | 'failed';
+    indexingDone: number;
+    indexingDetail: string | null;
+    shardCount: number;
+    sizeBytes: number;
+    entityNamesJson: string;
+    metadataNamesJson: string;
+    changesJson: string | null;
+    /** Where the paths of its objects start: `{"kind":"folder","path"}` or `{"kind":"store"}` with keys. */
+    rootJson: string;
+    madeByRunId: string | null;
+    createdAt: string;
+  };
+  shard: {
+    versionId: string;
+    index: number;
+    owner: string;
+    key: string;
+    entitiesJson: string;
+    metadataJson: string;
+    /** Array of {path, sizeBytes, digest, mediaType, at, modifiedNs?}: `at` is the path below the folder, or the key in the store. */
+    objectsJson: string;
+    sizeBytes: number;
+    digest: string;
+    originJson: string | null;
+  };
+  /** Entities and metadata of shards, one row a value, so that filters use an index in any SQL. */
+  shardField: { versionId: string; field: string; shardIndex: number; text: string; number: number | null };
+  query: { id: string; owner: string; datasetId: string; name: string; filter: string; createdAt: string };
+  snippet: {
+    id: string;
+    owner: string;
+    name: string;
+    datasetId: string;
+    datasetVersionId: string;
+    selectionJson: string;
+    shardIndexesJson: string;
+    digest: string;
+    createdAt: string;
+  };
+  analysis: {
+    id: string;
+    owner: string;
+    name: string;
+    kind: 'notebook' | 'command';
+    /** Of a notebook; the name of a command: what makes the next registration a version of this one. */
+    place: string;
+    description: string;
+    latestVersionId: string;
+    createdAt: string;
+    updatedAt: string;
+  };
+  analysisVersion: {
+    id: string;
+    owner: string;
+    analysisId: string;
+    number: number;
+    digest: string;
+    kind: 'notebook' | 'command';
+    path: string | null;
+    kernelJson: string | null;
+    commandJson: string | null;
+    filesJson: string;
+    contractJson: string;
+    createdAt: string;
+  };
+  parameterSet: {
+    id: string;
+    owner: string;
+    analysisId: string;
+    name: string;
+    note: string;
+    tagsJson: string;
+    parentVersionId: string | null;
+    changedFromParentJson: string;
+    latestVersionId: string;
+    createdAt: string;
+    updatedAt: string;
+  };
+  parameterSetVersion: {
+    id: string;
+    owner: string;
+    parameterSetId: string;
+    number: number;
+    analysisVersionId: string;
+    valuesJson: string;
+    digest: string;
+    metricsJson: string;
+    provenanceJson: string;
+    thumbnailDigest: string | null;
+    thumbnailMediaType: string | null;
+    createdAt: string;
+  };
+  /** Values and metrics of the latest version of each set, one row each, for search. */
+  parameterField: { parameterSetId: string; owner: string; kind: 'parameter' | 'metric'; name: string; text: string; number: number | null };
+  run: {
+    id: string;
+    owner: string;
+    name: string;
+    state: RunState;
+    analysisId: string;
+    analysisVersionId: string;
+    datasetId: string;
+    datasetVersionId: string;
+    filter: string;
+    trialCount: number | null;
+    trialReleased: number;
+    resourcesJson: string;
+    environmentJson: string;
+    environmentDigest: string;
+    taskCount: number;
+    /** Set while what succeeded is to be published although tasks failed. */
+    publishPartial: number;
+    failure: string | null;
+    derivativesVersionId: string | null;
+    createdAt: string;
+    startedAt: string | null;
+    finishedAt: string | null;
+  };
+  runParameterSet: { runId: string; position: number; owner: string; parameterSetId: string; parameterSetVersionId: string };
+  task: {
+    runId: string;
+    index: number;
+    owner: string;
+    shardIndex: number;
+    shardKey: string;
+    parameterSetVersionId: string;
+    state: TaskState;
+    derivativeKey: string;
+    reusedRunId: string | null;
+    reusedTaskIndex: number | null;
+    attempts: number;
+    resourcesJson: string | null;
+    exitKind: ExitKind | null;
+    reason: string | null;
+    failureGroup: string | null;
+    failureText: string | null;
+    notBefore: string | null;
+    startedAt: string | null;
+    finishedAt: string | null;
+    durationSeconds: number | null;
+    cpuSeconds: number | null;
+    peakMemoryBytes: number | null;
+    metricsJson: string;
+  };
+  attempt: {
+    runId: string;
+    taskIndex: number;
+    number: number;
+    owner: string;
+    state: AttemptState;
+    workerId: string | null;
+    exitKind: ExitKind | null;
+    reason: string | null;
+    exitCode: number | null;
+    startedAt: string;
+    finishedAt: string | null;
+    durationSeconds: number | null;
+    cpuSeconds: number | null;
+    peakMemoryBytes: number | null;
+    published: number;
+  };
+  /** What published runs made, by derivative key and by the parts of the key, which give the reason of a miss. */
+  derivative: {
+    derivativeKey: string;
+    owner: string;
+    runId: string;
+    taskIndex: number;
+    attempt: number;
+    /** Where the objects are: the run and task that made them, which a reused derivative keeps. */
+    madeByRunId: string;
+    madeByTaskIndex: number;
+    datasetId: string;
+    shardKey: string;
+    shardDigest: string;
+    analysisId: string;
+    analysisDigest: string;
+    parametersDigest: string;
+    environmentDigest: string;
+    publishedAt: string;
+  };
+  idempotency: { owner: string; operation: string; key: string; bodyDigest: string; answer: string; createdAt: string };
+}
