@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 
 /** Every row has an owner; sharing and roles add tables, they do not change these. */
-export async function up(database: Kysely<never>): Promise<void> {
+export async function up(database: Kysely<unknown>): Promise<void> {
   await database.schema
     .createTable('dataset')
     .addColumn('id', 'text', (column) => column.notNull().primaryKey())
