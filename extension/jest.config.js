@@ -1,0 +1,10 @@
+const preset = require('@jupyterlab/testing/lib/jest-config')(__dirname);
+
+module.exports = {
+  ...preset,
+  rootDir: __dirname,
+  testRegex: 'src/.*\\.spec\\.tsx?$',
+  reporters: ['default'],
+  // Types are checked by `tsc --build`; here each file is only translated.
+  transform: { ...preset.transform, '^.+\\.tsx?$': ['ts-jest/legacy', { tsconfig: './tsconfig.test.json' }] }
+};

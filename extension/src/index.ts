@@ -1,0 +1,15 @@
+import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { comparePlugin } from './compare/compare-plugin';
+import { parameterPlugin } from './parameters/parameter-plugin';
+import { runPlugin } from './runs/run-plugin';
+import { servicePlugin } from './service/service-plugin';
+import { sidebarPlugin } from './sidebar/sidebar-plugin';
+
+const plugins: JupyterFrontEndPlugin<unknown>[] = [
+  servicePlugin,
+  sidebarPlugin,
+  parameterPlugin,
+  runPlugin,
+  comparePlugin
+];
+export default plugins;

@@ -1,0 +1,4 @@
+import './base.css';
+import './parameters.css';
+import './runs.css';
+import './compare.css';
