@@ -39,6 +39,7 @@ export const problemCodes = {
   RUNNER_UNAVAILABLE: { status: 503, title: 'The runner cannot be reached' },
   STORE_UNAVAILABLE: { status: 503, title: 'The object store cannot be reached' },
   DISK_FULL: { status: 507, title: 'There is no room left for it' },
+  SERVER_UNAVAILABLE: { status: 503, title: 'The labscale server does not run' },
   STOPPING: { status: 503, title: 'The server is stopping' }
 } as const;
 
