@@ -34,7 +34,18 @@ describe('findParametersCell', () => {
 describe('findAssignments', () => {
   it('reads annotated, multi-line and string values, and no comparison, keyword or indented line', () => {
     const found = findAssignments(
-      ['sigma: float = 2.0  # width', 'sizes = [', '  1,', '  2', ']', 'x == 3', 'if x:', '  y = 1', 'name = "a # b"', 'z = f(1)'].join('\n')
+      [
+        'sigma: float = 2.0  # width',
+        'sizes = [',
+        '  1,',
+        '  2',
+        ']',
+        'x == 3',
+        'if x:',
+        '  y = 1',
+        'name = "a # b"',
+        'z = f(1)'
+      ].join('\n')
     );
     expect(found.map(({ name, value }) => [name, value])).toEqual([
       ['sigma', 2],
@@ -88,7 +99,11 @@ describe('textParameters', () => {
 
 describe('candidateVariables', () => {
   it('offers names with one literal assignment, and none that is set again', () => {
-    const cells = [code('a = 1\nb = 2\nc = f()'), code('b = 3'), code('d = 4\nd += 1\nfor e in x:\n  pass\ne = 1\n_f = 1')];
+    const cells = [
+      code('a = 1\nb = 2\nc = f()'),
+      code('b = 3'),
+      code('d = 4\nd += 1\nfor e in x:\n  pass\ne = 1\n_f = 1')
+    ];
     expect(candidateVariables(cells)).toEqual([{ name: 'a', value: 1 }]);
   });
 
@@ -99,14 +114,28 @@ describe('candidateVariables', () => {
 
 describe('planParametersEdit', () => {
   it('only tags a cell that holds just the chosen variables', () => {
-    const plan = planParametersEdit([code('# tune\na = 1\nb = 2')], [{ name: 'a', value: 1 }, { name: 'b', value: 2 }], 'python');
+    const plan = planParametersEdit(
+      [code('# tune\na = 1\nb = 2')],
+      [
+        { name: 'a', value: 1 },
+        { name: 'b', value: 2 }
+      ],
+      'python'
+    );
     expect(plan).toMatchObject({ tagCell: 0, insert: null });
     expect(plan.sources.size).toBe(0);
   });
 
   it('moves the lines out of mixed cells, comments kept, so that nothing overwrites an injected value', () => {
     const cells = [code('import x'), code('a = 1  # first\ny = x.f(a)'), code('b = 2\nprint(b)')];
-    const plan = planParametersEdit(cells, [{ name: 'a', value: 1 }, { name: 'b', value: 2 }], 'python');
+    const plan = planParametersEdit(
+      cells,
+      [
+        { name: 'a', value: 1 },
+        { name: 'b', value: 2 }
+      ],
+      'python'
+    );
     expect(plan.insert).toEqual({ index: 1, source: 'a = 1  # first\nb = 2' });
     expect([...plan.sources]).toEqual([
       [1, 'y = x.f(a)'],
@@ -125,13 +154,18 @@ describe('planParametersEdit', () => {
 describe('injectParameters', () => {
   it('puts one cell after the tagged one, in place of the older', () => {
     const cells = [code('a = 1', 'parameters'), code('a = 5', 'injected-parameters'), code('print(a)')];
-    const injected = injectParameters(cells, { a: 7 }, 'python', 'best, version 2', (source) => code(source, 'injected-parameters'));
+    const injected = injectParameters(cells, { a: 7 }, 'python', 'best, version 2', (source) =>
+      code(source, 'injected-parameters')
+    );
     expect(injected.map((cell) => cell.source)).toEqual(['a = 1', '# best, version 2\na = 7', 'print(a)']);
   });
 });
 
 it('withoutOutputs keeps sources and metadata only', () => {
-  const notebook = { cells: [{ ...code('a = 1', 'parameters'), outputs: [1], execution_count: 3 }, text('b')], nbformat: 4 };
+  const notebook = {
+    cells: [{ ...code('a = 1', 'parameters'), outputs: [1], execution_count: 3 }, text('b')],
+    nbformat: 4
+  };
   expect(withoutOutputs(notebook)).toEqual({
     cells: [{ ...code('a = 1', 'parameters'), outputs: [], execution_count: null }, text('b')],
     nbformat: 4
@@ -139,5 +173,9 @@ it('withoutOutputs keeps sources and metadata only', () => {
 });
 
 it('importedModules gives first parts only', () => {
-  expect(importedModules('import numpy as np, lib\nfrom steps.smooth import f\nx = "import y"')).toEqual(['numpy', 'lib', 'steps']);
+  expect(importedModules('import numpy as np, lib\nfrom steps.smooth import f\nx = "import y"')).toEqual([
+    'numpy',
+    'lib',
+    'steps'
+  ]);
 });

@@ -118,7 +118,9 @@ export function candidateVariables(cells: readonly INotebookCell[]): { name: str
       const before = seen.get(name)?.count ?? 0;
       seen.set(name, { count: before + (index === tagged ? 2 : 1), value });
     }
-    for (const match of source.matchAll(/^\s*(?:for\s+)?([A-Za-z_]\w*)\s*(?:[-+*/%&|^@]|\*\*|\/\/|<<|>>)=|\bfor\s+(\w+)\s+in\b/gm)) {
+    for (const match of source.matchAll(
+      /^\s*(?:for\s+)?([A-Za-z_]\w*)\s*(?:[-+*/%&|^@]|\*\*|\/\/|<<|>>)=|\bfor\s+(\w+)\s+in\b/gm
+    )) {
       const name = match[1] ?? match[2];
       if (name !== undefined) seen.set(name, { count: 2, value: undefined });
     }
@@ -218,7 +220,10 @@ export function injectParameters<T extends INotebookCell>(
   title: string,
   newCell: (source: string) => T
 ): T[] {
-  const source = [`# ${title}`, ...Object.entries(values).map(([name, value]) => formatAssignment(name, value, language))];
+  const source = [
+    `# ${title}`,
+    ...Object.entries(values).map(([name, value]) => formatAssignment(name, value, language))
+  ];
   const kept = cells.filter((cell) => !hasTag(cell, injectedTag));
   const index = (findParametersCell(kept)?.index ?? -1) + 1;
   return [...kept.slice(0, index), newCell(source.join('\n')), ...kept.slice(index)];
@@ -229,7 +234,9 @@ export function withoutOutputs<T extends { cells: unknown[] }>(notebook: T): T {
   return {
     ...notebook,
     cells: notebook.cells.map((cell) =>
-      (cell as INotebookCell).cell_type === 'code' ? { ...(cell as INotebookCell), outputs: [], execution_count: null } : cell
+      (cell as INotebookCell).cell_type === 'code'
+        ? { ...(cell as INotebookCell), outputs: [], execution_count: null }
+        : cell
     )
   };
 }
@@ -237,7 +244,7 @@ export function withoutOutputs<T extends { cells: unknown[] }>(notebook: T): T {
 /** Modules that the code cells import, first part of the name, for finding those that lie beside the notebook. */
 export function importedModules(source: string): string[] {
   const found = new Set<string>();
-  for (const match of source.matchAll(/^[ \t]*(?:from[ \t]+([A-Za-z_]\w*)[\w.]*[ \t]+import\b|import[ \t]+(.+))$/gm)) {
+  for (const match of source.matchAll(/^[ \t]*(?:from[ \t]+([A-Za-z_]\w*)[\w.]*[ \t]+import\b|import[ \t]+(.+)$)/gm)) {
     if (match[1] !== undefined) found.add(match[1]);
     for (const part of match[2]?.split(',') ?? []) {
       const name = /^\s*([A-Za-z_]\w*)/.exec(part)?.[1];

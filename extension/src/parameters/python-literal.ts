@@ -28,7 +28,16 @@ const names: Record<string, JsonValue> = {
   true: true,
   false: false
 };
-const escapes: Record<string, string> = { n: '\n', t: '\t', r: '\r', '\\': '\\', "'": "'", '"': '"', '\n': '', '0': '\0' };
+const escapes: Record<string, string> = {
+  n: '\n',
+  t: '\t',
+  r: '\r',
+  '\\': '\\',
+  "'": "'",
+  '"': '"',
+  '\n': '',
+  '0': '\0'
+};
 
 class LiteralReader {
   constructor(private readonly _text: string) {}
