@@ -134,6 +134,8 @@ export interface Tables {
     environmentJson: string;
     environmentDigest: string;
     taskCount: number;
+    /** Tasks by state; written with every change of a task, so that a list of runs counts nothing. */
+    countsJson: string;
     /** Set while what succeeded is to be published although tasks failed. */
     publishPartial: number;
     failure: string | null;
@@ -155,6 +157,9 @@ export interface Tables {
     reusedRunId: string | null;
     reusedTaskIndex: number | null;
     attempts: number;
+    /** Attempts that failed, and that vanished with their worker, since the task was last asked for. */
+    failures: number;
+    losses: number;
     resourcesJson: string | null;
     exitKind: ExitKind | null;
     reason: string | null;
@@ -192,6 +197,8 @@ export interface Tables {
     runId: string;
     taskIndex: number;
     attempt: number;
+    /** Index of its shard in the dataset version of derivatives; null for a task that wrote nothing. */
+    place: number | null;
     /** Where the objects are: the run and task that made them, which a reused derivative keeps. */
     madeByRunId: string;
     madeByTaskIndex: number;

@@ -17,16 +17,19 @@ export interface AttemptReport {
   startedAt: string;
   finishedAt: string;
   durationSeconds: number;
-  cpuSeconds: number;
-  peakMemoryBytes: number;
+  cpuSeconds: number | null;
+  peakMemoryBytes: number | null;
   metrics: Record<string, number>;
   logSizeBytes: number;
   objects: { path: string; sizeBytes: number; digest: string; mediaType: string }[];
 }
 
-export interface TaskOrder {
+export interface AttemptName {
   index: number;
   attempt: number;
+}
+
+export interface TaskOrder extends AttemptName {
   parameterSetVersionId: string;
   resources: Resources;
   shard: {
@@ -40,28 +43,44 @@ export interface TaskOrder {
 
 export interface RunOrder {
   runId: string;
-  /** Interpreter that runs the analysis; null where the program of a command is started as it is. */
-  interpreter: string | null;
+  /** For the people who wait behind it. */
+  name: string;
+  /** Interpreter of the worker: that of the notebook's kernel, or Jupyter's for a command. */
+  interpreter: string;
+  /** What most of its tasks ask for; says how many fit at once. */
+  resources: Resources;
+  /** Tasks still to run: no more places than that are of use. */
+  tasks: number;
+  /** Seconds that a task of it took so far; null while none has ended. Short tasks are queued further ahead. */
+  secondsPerTask: number | null;
 }
 
 export type RunnerEvent =
   | { kind: 'started'; runId: string; index: number; attempt: number; at: string; workerId: string }
   | { kind: 'progress'; runId: string; index: number; attempt: number; progress: number }
+  /** A hint: what decides is in the object store. */
   | { kind: 'ended'; runId: string; index: number; attempt: number; report: AttemptReport }
-  /** A worker has gone; what it had and did not report is to be decided by reconcile. */
-  | { kind: 'worker-gone'; runId: string; workerId: string; detail: string };
+  /** These attempts were given to something that has gone; the store says whether they ended before. */
+  | { kind: 'gone'; runId: string; attempts: AttemptName[]; detail: string };
 
 /** What runs attempts. Everything it is told may be told again: it acts once. */
 export interface Runner {
-  /** Tasks of a run that it may be given now beyond those it has; 0 makes the caller wait for an event. */
-  room(order: RunOrder, resources: Resources): number;
-  submit(order: RunOrder, tasks: readonly TaskOrder[]): Promise<void>;
+  readonly capacity: { cpus: number; memoryBytes: number };
+  /** How many more tasks of a run it is worth submitting now, so that nothing waits for the next commit. */
+  room(order: RunOrder): number;
+  /** Takes tasks whose intent is committed. */
+  submit(order: RunOrder, tasks: readonly TaskOrder[]): void;
+  /**
+   * After a restart of the server: takes over those of the attempts that a living worker still works at, whose ends are then
+   * told as events, and ends what is left of the others. Returns the ones taken over.
+   */
+  adopt(order: RunOrder, attempts: readonly (AttemptName & { resources: Resources })[]): Promise<AttemptName[]>;
   /** Ends every process of a run's attempts, or of those named; resolves when they are gone. */
-  stop(runId: string, attempts?: readonly { index: number; attempt: number }[]): Promise<void>;
-  /** Nothing more comes for this run: idle workers may go. */
-  finish(runId: string): Promise<void>;
-  /** Attempts that some living process of this run still works at, those of a worker of an earlier server included. */
-  alive(runId: string): Promise<readonly { index: number; attempt: number }[]>;
+  stop(runId: string, attempts?: readonly AttemptName[]): Promise<void>;
+  /** Nothing more comes for this run for now: idle workers may go. */
+  finish(runId: string): void;
+  /** Why tasks of this run wait, in plain words; undefined where nothing keeps them. */
+  waitingFor(order: RunOrder): string | undefined;
   onEvent(listener: (event: RunnerEvent) => void): void;
   /** Lets go of the workers, which finish what they do; nothing is ended. */
   close(): Promise<void>;

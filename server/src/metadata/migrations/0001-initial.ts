@@ -161,6 +161,7 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .addColumn('environmentJson', 'text', (column) => column.notNull())
     .addColumn('environmentDigest', 'text', (column) => column.notNull())
     .addColumn('taskCount', 'bigint', (column) => column.notNull())
+    .addColumn('countsJson', 'text', (column) => column.notNull())
     .addColumn('publishPartial', 'bigint', (column) => column.notNull())
     .addColumn('failure', 'text')
     .addColumn('derivativesVersionId', 'text')
@@ -190,6 +191,8 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .addColumn('reusedRunId', 'text')
     .addColumn('reusedTaskIndex', 'bigint')
     .addColumn('attempts', 'bigint', (column) => column.notNull())
+    .addColumn('failures', 'bigint', (column) => column.notNull())
+    .addColumn('losses', 'bigint', (column) => column.notNull())
     .addColumn('resourcesJson', 'text')
     .addColumn('exitKind', 'text')
     .addColumn('reason', 'text')
@@ -230,6 +233,7 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .addColumn('runId', 'text', (column) => column.notNull())
     .addColumn('taskIndex', 'bigint', (column) => column.notNull())
     .addColumn('attempt', 'bigint', (column) => column.notNull())
+    .addColumn('place', 'bigint')
     .addColumn('madeByRunId', 'text', (column) => column.notNull())
     .addColumn('madeByTaskIndex', 'bigint', (column) => column.notNull())
     .addColumn('datasetId', 'text', (column) => column.notNull())
@@ -268,10 +272,11 @@ export async function up(database: Kysely<unknown>): Promise<void> {
   await database.schema.createIndex('parameterFieldByOwnerKindNameText').on('parameterField').columns(['owner', 'kind', 'name', 'text']).execute();
   await database.schema.createIndex('runByOwnerCreatedAt').on('run').columns(['owner', 'createdAt']).execute();
   await database.schema.createIndex('runByState').on('run').columns(['state']).execute();
-  await database.schema.createIndex('taskByRunIdState').on('task').columns(['runId', 'state']).execute();
+  await database.schema.createIndex('taskByRunIdState').on('task').columns(['runId', 'state', 'index']).execute();
   await database.schema.createIndex('taskByDerivativeKey').on('task').columns(['derivativeKey']).execute();
-  await database.schema.createIndex('attemptByState').on('attempt').columns(['state']).execute();
+  await database.schema.createIndex('attemptByStateRunId').on('attempt').columns(['state', 'runId']).execute();
   await database.schema.createIndex('derivativeByDerivativeKey').on('derivative').columns(['derivativeKey']).execute();
+  await database.schema.createIndex('derivativeByRunIdShardKey').on('derivative').columns(['runId', 'shardKey']).execute();
   await database.schema.createIndex('derivativeByShardDigest').on('derivative').columns(['shardDigest']).execute();
   await database.schema.createIndex('derivativeByDatasetIdShardKey').on('derivative').columns(['datasetId', 'shardKey']).execute();
   await database.schema.createIndex('runParameterSetByParameterSetVersionId').on('runParameterSet').columns(['parameterSetVersionId']).execute();
