@@ -1,5 +1,6 @@
 export * from './analysis.js';
 export * from './dataset.js';
+export * from './documents.js';
 export * from './event.js';
 export * from './lineage.js';
 export * from './noun.js';
