@@ -27,7 +27,10 @@ export default defineConfig({
   workers: 1,
   fullyParallel: false,
   retries: 0,
-  reporter: [['list'], ...(process.env['LABSCALE_UI_REPORT'] ? [['json', { outputFile: process.env['LABSCALE_UI_REPORT'] }]] : [])],
+  reporter: [
+    ['list'] as const,
+    ...(process.env['LABSCALE_UI_REPORT'] ? [['json', { outputFile: process.env['LABSCALE_UI_REPORT'] }] as const] : [])
+  ],
   use: {
     baseURL,
     viewport: { width: 1440, height: 900 },
@@ -36,7 +39,15 @@ export default defineConfig({
     trace: 'off',
     launchOptions: {
       ...(systemChromium ? { executablePath: systemChromium } : {}),
-      args: ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', ...(process.getuid?.() === 0 ? ['--no-sandbox'] : [])]
+      args: [
+        '--disable-gpu',
+        '--disable-quic',
+        '--no-first-run',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+        ...(process.getuid?.() === 0 ? ['--no-sandbox'] : [])
+      ]
     }
   },
   webServer: {
