@@ -1,0 +1,84 @@
+/**
+ * npm run bench -- ID [--pairs N] [--shards N] ...   one measurement; the last line is one JSON object
+ * npm run bench -- all                               all of them; writes the table of bench/README.md
+ */
+import { load, machine } from './machine.mjs';
+import { round, summary } from './measure.mjs';
+import { say } from './progress.mjs';
+import { writeTable } from './table.mjs';
+import { verdict } from './verdict.mjs';
+import { run } from './programs.mjs';
+
+const ids = ['p10-papermill', 'p10-joblib', 'p10-dask', 'p10-command', 'p12', 'p7', 'p6', 'p13', 'p8', 'memory'];
+
+async function measureOne(id, given) {
+  const bench = await import(`./${id}.mjs`);
+  const sizes = { ...bench.sizes };
+  for (const [name, text] of Object.entries(given)) {
+    if (!(name in sizes)) throw new Error(`${id} has no --${name}; it has --${Object.keys(sizes).join(', --')}`);
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} must be a whole number of at least 1`);
+    sizes[name] = value;
+  }
+  const before = load();
+  const begun = new Date();
+  say(`${id}: ${bench.title}; load ${before}`);
+  const { ours, peer, control, figures, details, versions } = await bench.measure(sizes);
+  const rounded = Object.fromEntries(Object.entries(figures).map(([name, value]) => [name, round(value)]));
+  return {
+    id,
+    title: bench.title,
+    unit: bench.unit,
+    ...rounded,
+    figures: rounded,
+    ours: summary(ours),
+    peer: peer && summary(peer),
+    runs: sizes,
+    ...(Object.keys(given).length > 0 && { reduced: true }),
+    control: control === null || control === undefined ? null : round(control),
+    ...verdict(figures, bench.goals, control),
+    ...details,
+    load: { before, after: load() },
+    versions: { node: process.version, ...versions },
+    machine: machine(),
+    at: begun.toISOString(),
+    seconds: Math.round((Date.now() - begun.getTime()) / 1_000)
+  };
+}
+
+async function measureAll() {
+  const results = [];
+  for (const id of ids) {
+    // A process each: nothing that one measurement leaves in memory slows the next.
+    const output = await run(process.execPath, [import.meta.filename, id], { loud: true }).catch((error) => {
+      say(`${id} did not end: ${error.message}`);
+      return JSON.stringify({ id, error: error.message.slice(-500) });
+    });
+    results.push(JSON.parse(output.trimEnd().split('\n').at(-1)));
+    await writeTable(results);
+  }
+  return { id: 'all', pass: results.every((result) => result.pass === true), results };
+}
+
+function options(args) {
+  const given = {};
+  for (let i = 0; i < args.length; i += 2) {
+    const name = args[i].match(/^--([a-z]+)$/)?.[1];
+    if (!name || args[i + 1] === undefined) throw new Error(`${args[i]}: options are written --name NUMBER`);
+    given[name] = args[i + 1];
+  }
+  return given;
+}
+
+const [id, ...rest] = process.argv.slice(2);
+if (id !== 'all' && !ids.includes(id)) {
+  process.stderr.write(`usage: npm run bench -- ID\nID is one of ${ids.join(', ')}, or all\n`);
+  process.exit(2);
+}
+try {
+  const result = id === 'all' ? await measureAll() : await measureOne(id, options(rest));
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+} catch (error) {
+  process.stderr.write(`${id} failed: ${error.stack}\n`);
+  process.exit(1);
+}
