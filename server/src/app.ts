@@ -1,49 +1,94 @@
 import { Ajv, type Options } from 'ajv';
 import { randomUUID } from 'node:crypto';
-import { apiPrefix, components } from '@labscale/schema';
-import Fastify, { type FastifyInstance } from 'fastify';
+import { components } from '@labscale/schema';
+import Fastify, { LogController, type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { Services } from './compose.js';
+import { checkBody } from './http/body-guard.js';
+import { registerContractRoutes } from './http/contract-routes.js';
 import { installErrorHandler } from './http/error-handler.js';
 import type { Identify } from './http/identify.js';
+import { registerMetrics } from './http/metrics.js';
 import { OperationRoutes } from './http/operation.js';
 import { ProblemError } from './problem-error.js';
 
 export interface App {
   fastify: FastifyInstance;
   routes: OperationRoutes;
+  /** Refuses new requests, ends the event streams, and returns when no request is left. */
+  close: () => Promise<void>;
 }
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Answered without a token; every other address, one without a route included, asks for one. */
+    open?: boolean;
+  }
+}
+
+const closeWithinMs = 5_000;
 
 /** The HTTP face of the services: identity, checks and routes; it listens nowhere yet. */
 export function buildApp(services: Services, identify: Identify, logger: Logger): App {
+  let stopping = false;
   const fastify = Fastify({
     loggerInstance: logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
     bodyLimit: 16 * 1_048_576,
-    // `/runs/` and `/runs` are one address and no more: the policy is looked up by the route, never by the text.
-    routerOptions: { ignoreTrailingSlash: false, maxParamLength: 200 }
+    exposeHeadRoutes: false,
+    return503OnClosing: false,
+    // One address a thing: no second spelling by slashes or case, which a proxy in front might judge otherwise.
+    routerOptions: {
+      ignoreTrailingSlash: false,
+      ignoreDuplicateSlashes: false,
+      caseSensitive: true,
+      maxParamLength: 200
+    }
   }) as unknown as FastifyInstance;
 
   // Bodies are never coerced or trimmed: "4" stays a mistake and an unknown field is named. Path and query are text by nature.
-  const options: Options = { allErrors: true, removeAdditional: false, useDefaults: true, strict: false, validateFormats: false };
-  const ajvOf = { body: new Ajv({ ...options, coerceTypes: false, useDefaults: false }), text: new Ajv({ ...options, coerceTypes: true }) };
+  const options: Options = { allErrors: true, removeAdditional: false, strict: false, validateFormats: false };
+  const ajvOf = {
+    body: new Ajv({ ...options, coerceTypes: false, useDefaults: false }),
+    text: new Ajv({ ...options, coerceTypes: true, useDefaults: true })
+  };
   for (const ajv of Object.values(ajvOf)) for (const schema of Object.values(components)) ajv.addSchema(schema);
-  fastify.setValidatorCompiler(({ schema, httpPart }) => (httpPart === 'body' ? ajvOf.body : ajvOf.text).compile(schema as object));
+  fastify.setValidatorCompiler(({ schema, httpPart }) =>
+    (httpPart === 'body' ? ajvOf.body : ajvOf.text).compile(schema as object)
+  );
   installErrorHandler(fastify);
 
   fastify.decorateRequest('user');
-  fastify.addHook('onRequest', async (request) => {
-    if (!request.url.startsWith(apiPrefix)) return;
+  fastify.addHook('onRequest', async (request, reply) => {
+    void reply.header('x-content-type-options', 'nosniff').header('cache-control', 'no-store');
+    if (stopping) throw new ProblemError('STOPPING', 'The server is stopping.', { mend: 'Try again in a moment.' });
+    // By the route and never by the text of the address: the router reads `%61pi` as `api`.
+    if (request.routeOptions.config.open === true) return;
     const [scheme, token] = (request.headers.authorization ?? '').split(' ');
     const user = scheme?.toLowerCase() === 'bearer' && token ? await identify(token) : undefined;
     if (user === undefined) {
-      throw new ProblemError('NOT_SIGNED_IN', 'The request carries no valid token.', { field: 'Authorization', mend: 'Send Authorization: Bearer with the token of this server.' });
+      throw new ProblemError('NOT_SIGNED_IN', 'The request carries no valid token.', {
+        field: 'Authorization',
+        mend: 'Send Authorization: Bearer with the token of this server.'
+      });
     }
     request.user = user;
   });
+  fastify.addHook('preValidation', async (request) => checkBody(request.body));
 
+  fastify.get('/health', { config: { open: true } }, async () => ({ status: 'ok' }));
+  registerMetrics(fastify, services.metrics);
+  registerContractRoutes(fastify);
   const routes = new OperationRoutes(fastify, services.access, services.idempotency);
   services.registerRoutes(routes, fastify);
-  return { fastify, routes };
+
+  const close = async () => {
+    stopping = true;
+    services.endStreams();
+    const overdue = setTimeout(() => fastify.server.closeAllConnections(), closeWithinMs);
+    await fastify.close();
+    clearTimeout(overdue);
+  };
+  return { fastify, routes, close };
 }

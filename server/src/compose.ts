@@ -1,8 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import { Registry, collectDefaultMetrics } from 'prom-client';
 import type { Config } from './config.js';
 import { EventLog } from './events/event-log.js';
+import { EventStreams, registerEventRoutes } from './events/event-routes.js';
 import type { OperationRoutes } from './http/operation.js';
+import { registerServerRoutes } from './http/server-routes.js';
 import { Access } from './metadata/access.js';
 import type { Metadata } from './metadata/database.js';
 import { Idempotency } from './metadata/idempotency.js';
@@ -12,7 +15,9 @@ export interface Services {
   access: Access;
   idempotency: Idempotency;
   events: EventLog;
+  metrics: Registry;
   registerRoutes: (routes: OperationRoutes, fastify: FastifyInstance) => void;
+  endStreams: () => void;
   /** Starts what goes on by itself: unfinished indexing, unfinished runs. */
   start: () => Promise<void>;
   /** Ends it; workers finish what they do by themselves. */
@@ -20,15 +25,23 @@ export interface Services {
 }
 
 /** The one place that names concrete adapters. */
-export function compose(_config: Config, metadata: Metadata, _logger: Logger): Services {
+export function compose(config: Config, metadata: Metadata, _logger: Logger): Services {
   const access = new Access(metadata.database);
   const idempotency = new Idempotency(metadata.database);
   const events = new EventLog();
+  const streams = new EventStreams(events);
+  const metrics = new Registry();
+  collectDefaultMetrics({ register: metrics });
   return {
     access,
     idempotency,
     events,
-    registerRoutes: () => {},
+    metrics,
+    registerRoutes: (routes) => {
+      registerServerRoutes(routes, config);
+      registerEventRoutes(routes, streams, access);
+    },
+    endStreams: () => streams.end(),
     start: async () => {},
     stop: async () => {}
   };

@@ -31,7 +31,13 @@ function choice<T extends string>(environment: NodeJS.ProcessEnv, name: string, 
   return value as T;
 }
 
-function whole(environment: NodeJS.ProcessEnv, name: string, fallback: number, minimum: number, maximum: number): number {
+function whole(
+  environment: NodeJS.ProcessEnv,
+  name: string,
+  fallback: number,
+  minimum: number,
+  maximum: number
+): number {
   const text = environment[name];
   if (text === undefined || text === '') return fallback;
   const value = Number(text);
@@ -47,7 +53,8 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
   const data = environment['LABSCALE_DATA'];
   if (data !== undefined && !isAbsolute(data)) throw new ConfigError('LABSCALE_DATA must be an absolute path');
   const helpersFolder = environment['LABSCALE_HELPERS'];
-  if (!helpersFolder) throw new ConfigError('LABSCALE_HELPERS must name the folder that holds the Python package labscale');
+  if (!helpersFolder)
+    throw new ConfigError('LABSCALE_HELPERS must name the folder that holds the Python package labscale');
   return {
     projectFolder,
     dataFolder: data ?? join(projectFolder, '.labscale'),

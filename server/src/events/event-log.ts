@@ -34,14 +34,15 @@ export class EventLog {
     for (const listener of this.#listeners) listener(logged);
   }
 
-  /** Events after `id`, or undefined where they are no longer known. */
-  since(id: string): readonly LoggedEvent[] | undefined {
+  /** The first events after `id`, or undefined where they are no longer known. */
+  since(id: string, limit = this.keep): readonly LoggedEvent[] | undefined {
     const [start, text] = id.split('-');
     const number = Number(text);
-    if (start !== this.#start || !Number.isInteger(number) || number > this.#number) return undefined;
+    if (start !== this.#start || !Number.isInteger(number) || number < 0 || number > this.#number) return undefined;
     const missed = this.#number - number;
     if (missed > this.#kept.length) return undefined;
-    return missed === 0 ? [] : this.#kept.slice(-missed);
+    const first = this.#kept.length - missed;
+    return this.#kept.slice(first, first + limit);
   }
 
   listen(listener: Listener): () => void {

@@ -11,7 +11,8 @@ export type Identify = (token: string) => Promise<User | undefined>;
 export function singleUser(token: string, name: string): Identify {
   // Digests have one length, which timingSafeEqual needs, and tell nothing of the token's.
   const expected = createHash('sha256').update(token).digest();
-  return async (given) => (timingSafeEqual(createHash('sha256').update(given).digest(), expected) ? { name } : undefined);
+  return async (given) =>
+    timingSafeEqual(createHash('sha256').update(given).digest(), expected) ? { name } : undefined;
 }
 
 declare module 'fastify' {

@@ -13,7 +13,10 @@ export interface Call<K extends OperationId> {
   reply: FastifyReply;
 }
 
-export type Handler<K extends OperationId> = (call: Call<K>) => Promise<Operations[K]['result']>;
+/** Operations that answer with a stream or with nothing have no result to give. */
+export type Handler<K extends OperationId> = (
+  call: Call<K>
+) => Promise<undefined extends Operations[K]['result'] ? void : Operations[K]['result']>;
 
 /** The operations that have a route, with what is checked before each: the table against which tests hold the contract. */
 export class OperationRoutes {

@@ -13,7 +13,11 @@ export class Access {
   async require(user: User, right: Right, id: string): Promise<void> {
     const prefix = prefixOf(id);
     if (prefix === undefined) throw notFound(id);
-    const row = await this.database.selectFrom(tableOfPrefix[prefix]).select('owner').where('id', '=', id).executeTakeFirst();
+    const row = await this.database
+      .selectFrom(tableOfPrefix[prefix])
+      .select('owner')
+      .where('id', '=', id)
+      .executeTakeFirst();
     if (row === undefined) throw notFound(id);
     const held = rightsOf(user, row.owner);
     if (!held.includes('view')) throw notFound(id);

@@ -15,12 +15,17 @@ export class Idempotency {
 
   async once<T>(user: User, operation: string, key: string, request: unknown, execute: () => Promise<T>): Promise<T> {
     if (key.length < 1 || key.length > 200) {
-      throw new ProblemError('REQUEST_INVALID', 'An idempotency key has 1 to 200 characters.', { field: 'Idempotency-Key' });
+      throw new ProblemError('REQUEST_INVALID', 'An idempotency key has 1 to 200 characters.', {
+        field: 'Idempotency-Key'
+      });
     }
     const bodyDigest = createHash('sha256').update(canonicalJson(request)).digest('hex');
     const place = JSON.stringify([user.name, operation, key]);
     const conflict = () =>
-      new ProblemError('IDEMPOTENCY_CONFLICT', 'This idempotency key was used before with another request.', { field: 'Idempotency-Key', mend: 'Use a new key for a new request.' });
+      new ProblemError('IDEMPOTENCY_CONFLICT', 'This idempotency key was used before with another request.', {
+        field: 'Idempotency-Key',
+        mend: 'Use a new key for a new request.'
+      });
     const same = this.#underway.get(place);
     if (same !== undefined) {
       if (same.bodyDigest !== bodyDigest) throw conflict();
@@ -41,7 +46,14 @@ export class Idempotency {
       const result = await execute();
       await this.database
         .insertInto('idempotency')
-        .values({ owner: user.name, operation, key, bodyDigest, answer: JSON.stringify(result), createdAt: new Date().toISOString() })
+        .values({
+          owner: user.name,
+          operation,
+          key,
+          bodyDigest,
+          answer: JSON.stringify(result),
+          createdAt: new Date().toISOString()
+        })
         .execute();
       return result;
     })();

@@ -8,7 +8,9 @@ export const migrations: Record<string, Migration> = { '0001-initial': initial }
 
 export class DatabaseTooNew extends Error {
   constructor(names: readonly string[]) {
-    super(`The database was made by a newer version of labscale (it has ${names.join(', ')}). Install that version or newer; nothing was changed.`);
+    super(
+      `The database was made by a newer version of labscale (it has ${names.join(', ')}). Install that version or newer; nothing was changed.`
+    );
     this.name = 'DatabaseTooNew';
   }
 }
@@ -16,10 +18,16 @@ export class DatabaseTooNew extends Error {
 export async function migrate(database: Kysely<Tables>): Promise<void> {
   const tables = await database.introspection.getTables({ withInternalKyselyTables: true });
   if (tables.some((table) => table.name === 'kysely_migration' || table.name === 'kyselyMigration')) {
-    const applied = await (database as unknown as Kysely<{ kyselyMigration: { name: string } }>).selectFrom('kyselyMigration').select('name').execute();
+    const applied = await (database as unknown as Kysely<{ kyselyMigration: { name: string } }>)
+      .selectFrom('kyselyMigration')
+      .select('name')
+      .execute();
     const unknown = applied.map((row) => row.name).filter((name) => !Object.hasOwn(migrations, name));
     if (unknown.length > 0) throw new DatabaseTooNew(unknown);
   }
-  const { error } = await new Migrator({ db: database, provider: { getMigrations: async () => migrations } }).migrateToLatest();
+  const { error } = await new Migrator({
+    db: database,
+    provider: { getMigrations: async () => migrations }
+  }).migrateToLatest();
   if (error !== undefined) throw error;
 }

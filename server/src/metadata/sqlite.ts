@@ -5,7 +5,9 @@ import { SqliteDialect, type Dialect } from 'kysely';
 export function sqliteDialect(file: string): { dialect: Dialect; raw: DatabaseSync } {
   const raw = new DatabaseSync(file, { timeout: 5_000 });
   // FULL and not NORMAL: in WAL mode only FULL keeps an acknowledged commit through a loss of power.
-  raw.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;');
+  raw.exec(
+    'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;'
+  );
   type Statement = ReturnType<DatabaseSync['prepare']>;
   // Statements are kept: preparing costs more than running for the small writes of a run.
   const kept = new Map<string, Statement>();
@@ -37,7 +39,8 @@ export function sqliteDialect(file: string): { dialect: Dialect; raw: DatabaseSy
             return { changes, lastInsertRowid };
           },
           // A statement of its own: an open iterator and a second use of one statement would disturb each other.
-          iterate: (parameters: readonly unknown[]) => raw.prepare(sql).iterate(...(parameters as Values)) as IterableIterator<unknown>
+          iterate: (parameters: readonly unknown[]) =>
+            raw.prepare(sql).iterate(...(parameters as Values)) as IterableIterator<unknown>
         };
       }
     }

@@ -117,7 +117,14 @@ export interface Tables {
     createdAt: string;
   };
   /** Values and metrics of the latest version of each set, one row each, for search. */
-  parameterField: { parameterSetId: string; owner: string; kind: 'parameter' | 'metric'; name: string; text: string; number: number | null };
+  parameterField: {
+    parameterSetId: string;
+    owner: string;
+    kind: 'parameter' | 'metric';
+    name: string;
+    text: string;
+    number: number | null;
+  };
   run: {
     id: string;
     owner: string;
@@ -144,7 +151,13 @@ export interface Tables {
     startedAt: string | null;
     finishedAt: string | null;
   };
-  runParameterSet: { runId: string; position: number; owner: string; parameterSetId: string; parameterSetVersionId: string };
+  runParameterSet: {
+    runId: string;
+    position: number;
+    owner: string;
+    parameterSetId: string;
+    parameterSetVersionId: string;
+  };
   task: {
     runId: string;
     index: number;

@@ -5,18 +5,20 @@ const maximumTextLength = 8_192;
 
 /** Failures are alike when only what differs from task to task by nature differs: numbers, addresses, names of folders, data. */
 export function normalizeFailure(text: string, shardKey: string): string {
-  return readableFailure(text)
-    .replaceAll(shardKey, '…')
-    .replace(/\b0x[0-9a-fA-F]+\b/g, '0x…')
-    .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi, '…')
-    .replace(/\b[0-9a-f]{32,}\b/gi, '…')
-    // Keeps the name of the file: two programs that fail at one line number are not alike.
-    .replace(/(?:[A-Za-z]:)?(?:[\\/][^\s'"<>:;,()\\/]+)+[\\/]([^\s'"<>:;,()\\/]+)/g, '…/$1')
-    .replace(/\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g, 'N')
-    .split('\n')
-    .map((line) => line.trimEnd())
-    .filter((line) => line !== '')
-    .join('\n');
+  return (
+    readableFailure(text)
+      .replaceAll(shardKey, '…')
+      .replace(/\b0x[0-9a-fA-F]+\b/g, '0x…')
+      .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi, '…')
+      .replace(/\b[0-9a-f]{32,}\b/gi, '…')
+      // Keeps the name of the file: two programs that fail at one line number are not alike.
+      .replace(/(?:[A-Za-z]:)?(?:[\\/][^\s'"<>:;,()\\/]+)+[\\/]([^\s'"<>:;,()\\/]+)/g, '…/$1')
+      .replace(/\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g, 'N')
+      .split('\n')
+      .map((line) => line.trimEnd())
+      .filter((line) => line !== '')
+      .join('\n')
+  );
 }
 
 /** Equal for like failures: `fg-` and 20 hex digits. */
@@ -41,5 +43,7 @@ export function readableFailure(text: string): string {
 
 function withoutTerminalCodes(text: string): string {
   // eslint-disable-next-line no-control-regex -- these codes are what is to be removed
-  return text.replace(/\u001b\[[0-?]*[ -/]*[@-~]|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)|\u001b[@-_]/g, '').replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, '');
+  return text
+    .replace(/\u001b\[[0-?]*[ -/]*[@-~]|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)|\u001b[@-_]/g, '')
+    .replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, '');
 }

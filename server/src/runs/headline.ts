@@ -37,7 +37,10 @@ export function headline(facts: HeadlineFacts): string {
         ? `Published ${derivatives(done)}${reused}; ${tasks(counts.failed)} failed`
         : `Published ${derivatives(done)}${reused}`;
     case 'failed':
-      return facts.failure ?? `${of(counts.failed, taskCount)} failed; nothing is published. Retry what failed, or publish what succeeded.`;
+      return (
+        facts.failure ??
+        `${of(counts.failed, taskCount)} failed; nothing is published. Retry what failed, or publish what succeeded.`
+      );
     case 'stopped':
       return `Stopped; ${of(done, taskCount)} were done, nothing is published`;
   }

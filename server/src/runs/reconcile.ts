@@ -124,7 +124,8 @@ function nextOfRun(run: DatabaseFacts['run'], counts: TaskCounts): Action | unde
     case 'starting':
     case 'running':
       if (unfinished > 0) return run.state === 'starting' ? { kind: 'run', to: 'running' } : undefined;
-      if (counts.held > 0) return run.state === 'starting' ? { kind: 'run', to: 'running' } : { kind: 'run', to: 'awaiting-release' };
+      if (counts.held > 0)
+        return run.state === 'starting' ? { kind: 'run', to: 'running' } : { kind: 'run', to: 'awaiting-release' };
       return counts.failed === 0 || run.publishPartial ? { kind: 'publish' } : { kind: 'run', to: 'failed' };
     case 'publishing':
       return { kind: 'publish' };

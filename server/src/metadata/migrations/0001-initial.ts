@@ -257,27 +257,89 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .addPrimaryKeyConstraint('idempotencyKey', ['owner', 'operation', 'key'])
     .execute();
   await database.schema.createIndex('datasetByOwnerName').on('dataset').columns(['owner', 'name']).unique().execute();
-  await database.schema.createIndex('datasetVersionByDatasetIdNumber').on('datasetVersion').columns(['datasetId', 'number']).unique().execute();
+  await database.schema
+    .createIndex('datasetVersionByDatasetIdNumber')
+    .on('datasetVersion')
+    .columns(['datasetId', 'number'])
+    .unique()
+    .execute();
   await database.schema.createIndex('shardByVersionIdKey').on('shard').columns(['versionId', 'key']).unique().execute();
-  await database.schema.createIndex('shardFieldByVersionIdFieldText').on('shardField').columns(['versionId', 'field', 'text']).execute();
-  await database.schema.createIndex('shardFieldByVersionIdFieldNumber').on('shardField').columns(['versionId', 'field', 'number']).execute();
-  await database.schema.createIndex('queryByOwnerDatasetIdName').on('query').columns(['owner', 'datasetId', 'name']).unique().execute();
+  await database.schema
+    .createIndex('shardFieldByVersionIdFieldText')
+    .on('shardField')
+    .columns(['versionId', 'field', 'text'])
+    .execute();
+  await database.schema
+    .createIndex('shardFieldByVersionIdFieldNumber')
+    .on('shardField')
+    .columns(['versionId', 'field', 'number'])
+    .execute();
+  await database.schema
+    .createIndex('queryByOwnerDatasetIdName')
+    .on('query')
+    .columns(['owner', 'datasetId', 'name'])
+    .unique()
+    .execute();
   await database.schema.createIndex('snippetByOwnerDatasetId').on('snippet').columns(['owner', 'datasetId']).execute();
-  await database.schema.createIndex('analysisByOwnerKindPlace').on('analysis').columns(['owner', 'kind', 'place']).unique().execute();
-  await database.schema.createIndex('analysisVersionByAnalysisIdNumber').on('analysisVersion').columns(['analysisId', 'number']).unique().execute();
-  await database.schema.createIndex('parameterSetByOwnerAnalysisIdName').on('parameterSet').columns(['owner', 'analysisId', 'name']).unique().execute();
-  await database.schema.createIndex('parameterSetByOwnerCreatedAt').on('parameterSet').columns(['owner', 'createdAt']).execute();
-  await database.schema.createIndex('parameterSetVersionByParameterSetIdNumber').on('parameterSetVersion').columns(['parameterSetId', 'number']).unique().execute();
-  await database.schema.createIndex('parameterFieldByOwnerKindNameNumber').on('parameterField').columns(['owner', 'kind', 'name', 'number']).execute();
-  await database.schema.createIndex('parameterFieldByOwnerKindNameText').on('parameterField').columns(['owner', 'kind', 'name', 'text']).execute();
+  await database.schema
+    .createIndex('analysisByOwnerKindPlace')
+    .on('analysis')
+    .columns(['owner', 'kind', 'place'])
+    .unique()
+    .execute();
+  await database.schema
+    .createIndex('analysisVersionByAnalysisIdNumber')
+    .on('analysisVersion')
+    .columns(['analysisId', 'number'])
+    .unique()
+    .execute();
+  await database.schema
+    .createIndex('parameterSetByOwnerAnalysisIdName')
+    .on('parameterSet')
+    .columns(['owner', 'analysisId', 'name'])
+    .unique()
+    .execute();
+  await database.schema
+    .createIndex('parameterSetByOwnerCreatedAt')
+    .on('parameterSet')
+    .columns(['owner', 'createdAt'])
+    .execute();
+  await database.schema
+    .createIndex('parameterSetVersionByParameterSetIdNumber')
+    .on('parameterSetVersion')
+    .columns(['parameterSetId', 'number'])
+    .unique()
+    .execute();
+  await database.schema
+    .createIndex('parameterFieldByOwnerKindNameNumber')
+    .on('parameterField')
+    .columns(['owner', 'kind', 'name', 'number'])
+    .execute();
+  await database.schema
+    .createIndex('parameterFieldByOwnerKindNameText')
+    .on('parameterField')
+    .columns(['owner', 'kind', 'name', 'text'])
+    .execute();
   await database.schema.createIndex('runByOwnerCreatedAt').on('run').columns(['owner', 'createdAt']).execute();
   await database.schema.createIndex('runByState').on('run').columns(['state']).execute();
   await database.schema.createIndex('taskByRunIdState').on('task').columns(['runId', 'state', 'index']).execute();
   await database.schema.createIndex('taskByDerivativeKey').on('task').columns(['derivativeKey']).execute();
   await database.schema.createIndex('attemptByStateRunId').on('attempt').columns(['state', 'runId']).execute();
   await database.schema.createIndex('derivativeByDerivativeKey').on('derivative').columns(['derivativeKey']).execute();
-  await database.schema.createIndex('derivativeByRunIdShardKey').on('derivative').columns(['runId', 'shardKey']).execute();
+  await database.schema
+    .createIndex('derivativeByRunIdShardKey')
+    .on('derivative')
+    .columns(['runId', 'shardKey'])
+    .execute();
   await database.schema.createIndex('derivativeByShardDigest').on('derivative').columns(['shardDigest']).execute();
-  await database.schema.createIndex('derivativeByDatasetIdShardKey').on('derivative').columns(['datasetId', 'shardKey']).execute();
-  await database.schema.createIndex('runParameterSetByParameterSetVersionId').on('runParameterSet').columns(['parameterSetVersionId']).execute();
+  await database.schema
+    .createIndex('derivativeByDatasetIdShardKey')
+    .on('derivative')
+    .columns(['datasetId', 'shardKey'])
+    .execute();
+  await database.schema
+    .createIndex('runParameterSetByParameterSetVersionId')
+    .on('runParameterSet')
+    .columns(['parameterSetVersionId'])
+    .execute();
 }
