@@ -1,7 +1,7 @@
 // Packs lib/ and style/ into the prebuilt labextension. The builder is called directly: `jupyter labextension build` would
 // run jlpm, which turns this npm workspace into Yarn Plug'n'Play and deletes node_modules.
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, symlinkSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -26,4 +26,13 @@ const built = spawnSync(process.execPath, [builder, '--core-path', corePath, ...
   stdio: 'inherit',
   cwd: extension
 });
-process.exit(built.status ?? 1);
+if (built.status !== 0) process.exit(built.status ?? 1);
+
+// The repository's own JupyterLab takes the extension from where it was built.
+if (existsSync(venvPython)) {
+  const link = join(root, '.venv', 'share', 'jupyter', 'labextensions', 'jupyterlab-labscale');
+  mkdirSync(dirname(link), { recursive: true });
+  if (!lstatSync(link, { throwIfNoEntry: false })) {
+    symlinkSync(join(extension, 'jupyterlab_labscale', 'labextension'), link, 'junction');
+  }
+}

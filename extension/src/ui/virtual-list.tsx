@@ -22,11 +22,12 @@ export interface IVirtualListProps {
   rowKey: (index: number) => string;
   selectedIndex: number | null;
   onSelect: (index: number) => void;
-  /** Enter or a double click. */
+  /** Enter, or a click. */
   onOpen?: (index: number) => void;
   /** For `tree`: arrow right and left. */
   onExpand?: (index: number, expanded: boolean) => void;
-  onContextMenu?: (index: number, event: React.MouseEvent) => void;
+  /** A right click, or the menu key on the selected row; the place is in client coordinates. */
+  onMenu?: (index: number, x: number, y: number) => void;
   /** First and last row in sight, for fetching pages. */
   onRange?: (first: number, last: number) => void;
   className?: string;
@@ -118,13 +119,17 @@ export function VirtualList(props: IVirtualListProps): JSX.Element {
         title={row.title}
         className={`jp-Labscale-Row${selected ? ' jp-mod-selected' : ''}${row.className ? ` ${row.className}` : ''}`}
         style={{ position: 'absolute', top: index * rowHeight, height: rowHeight, left: 0, right: 0 }}
-        onClick={() => {
+        onClick={(event) => {
           onSelect(index);
+          // The second click of a double click has nothing more to open.
+          if (event.detail < 2) props.onOpen?.(index);
         }}
-        onDoubleClick={() => props.onOpen?.(index)}
         onContextMenu={(event) => {
+          if (!props.onMenu) return;
+          event.preventDefault();
+          event.stopPropagation();
           onSelect(index);
-          props.onContextMenu?.(index, event);
+          props.onMenu(index, event.clientX, event.clientY);
         }}
       >
         {row.content}
@@ -142,6 +147,14 @@ export function VirtualList(props: IVirtualListProps): JSX.Element {
       aria-activedescendant={activeInSight ? `${id}-${selectedIndex}` : undefined}
       tabIndex={0}
       onKeyDown={onKeyDown}
+      onContextMenu={(event) => {
+        // The menu key goes to the focused element, which is the list and not its active row.
+        if (!props.onMenu || selectedIndex === null || event.target !== node.current) return;
+        event.preventDefault();
+        event.stopPropagation();
+        const box = node.current.getBoundingClientRect();
+        props.onMenu(selectedIndex, box.left + 24, box.top + (selectedIndex + 1) * rowHeight - node.current.scrollTop);
+      }}
       onScroll={(event) => setTop(event.currentTarget.scrollTop)}
     >
       <div role="presentation" style={{ position: 'relative', height: count * rowHeight }}>

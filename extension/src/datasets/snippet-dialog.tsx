@@ -1,0 +1,184 @@
+import type { Analysis, Dataset, DatasetVersion, Snippet } from '@labscale/schema';
+import * as React from 'react';
+import { isAborted } from '../api/client';
+import type { ILabscale } from '../tokens';
+import { Field, showFormDialog } from '../ui/form-dialog';
+import { formatCount } from '../ui/format-count';
+import { describeError } from '../ui/error-notice';
+
+export interface ISnippetChoice {
+  snippet: Snippet;
+  /** The analysis whose notebook it opens in, or null for a new notebook. */
+  analysisId: string | null;
+}
+
+interface ISnippetForm {
+  count: string;
+  filter: string;
+  seed: string;
+  analysisId: string;
+}
+
+/** Asks how to cut a snippet and cuts it; gives null where it was cancelled. */
+export async function showSnippetDialog(
+  labscale: ILabscale,
+  dataset: Dataset,
+  version: DatasetVersion,
+  filter: string
+): Promise<ISnippetChoice | null> {
+  const { trans, client } = labscale;
+  const { snippetSize } = await labscale.options();
+  const form: ISnippetForm = {
+    count: String(Math.min(snippetSize, Math.max(1, version.shardCount))),
+    filter,
+    seed: '',
+    analysisId: ''
+  };
+  let sent = '';
+  let key = crypto.randomUUID();
+  return showFormDialog<ISnippetChoice>({
+    title: trans.__('Open snippet of %1', dataset.name),
+    trans,
+    accept: trans.__('Open in notebook'),
+    body: () => <SnippetForm form={form} labscale={labscale} version={version} />,
+    submit: async () => {
+      const count = whole(form.count, 1, 10_000);
+      if (count === null) throw new Error(trans.__('The number of shards must be a whole number from 1 to 10,000.'));
+      const seed = form.seed.trim() === '' ? undefined : whole(form.seed, 0, 4_294_967_295);
+      if (seed === null) throw new Error(trans.__('The seed must be a whole number from 0 to 4294967295, or empty.'));
+      const body = {
+        datasetVersionId: version.id,
+        count,
+        ...(form.filter.trim() ? { filter: form.filter.trim() } : {}),
+        ...(seed === undefined ? {} : { seed })
+      };
+      if (JSON.stringify(body) !== sent) key = crypto.randomUUID();
+      sent = JSON.stringify(body);
+      const snippet = await client.call('createSnippet', { body, idempotencyKey: key });
+      return { snippet, analysisId: form.analysisId || null };
+    }
+  });
+}
+
+function whole(text: string, minimum: number, maximum: number): number | null {
+  const value = Number(text.trim());
+  return text.trim() !== '' && Number.isInteger(value) && value >= minimum && value <= maximum ? value : null;
+}
+
+interface ISnippetFormProps {
+  form: ISnippetForm;
+  labscale: ILabscale;
+  version: DatasetVersion;
+}
+
+function SnippetForm(props: ISnippetFormProps): JSX.Element {
+  const { form, labscale, version } = props;
+  const { trans, client } = labscale;
+  const [, draw] = React.useReducer((count: number) => count + 1, 0);
+  const set = (change: Partial<ISnippetForm>) => {
+    Object.assign(form, change);
+    draw();
+  };
+  const [fits, setFits] = React.useState<string>('');
+  const [problem, setProblem] = React.useState<string | null>(null);
+  const [analyses, setAnalyses] = React.useState<Analysis[]>([]);
+  const filter = form.filter.trim();
+
+  React.useEffect(() => {
+    const abort = new AbortController();
+    const timer = window.setTimeout(() => {
+      client
+        .call('listShards', {
+          params: { versionId: version.id },
+          query: { filter: filter || undefined, limit: 1 },
+          signal: abort.signal
+        })
+        .then(
+          ({ total }) => {
+            setProblem(null);
+            setFits(trans.__('%1 of %2 shards fit', formatCount(total), formatCount(version.shardCount)));
+          },
+          (error: unknown) => {
+            if (isAborted(error)) return;
+            setFits('');
+            setProblem(describeError(error, trans).why);
+          }
+        );
+    }, 200);
+    return () => {
+      window.clearTimeout(timer);
+      abort.abort();
+    };
+  }, [client, filter, trans, version]);
+
+  React.useEffect(() => {
+    const abort = new AbortController();
+    client.call('listAnalyses', { query: { limit: 100 }, signal: abort.signal }).then(
+      ({ items }) => setAnalyses(items.filter((analysis) => analysis.kind === 'notebook')),
+      // The choice is an extra: without it a new notebook is still right.
+      () => undefined
+    );
+    return () => abort.abort();
+  }, [client]);
+
+  return (
+    <>
+      <Field
+        id="labscale-snippet-count"
+        label={trans.__('Shards')}
+        help={trans.__('A few: enough to see what changes.')}
+      >
+        <input
+          id="labscale-snippet-count"
+          className="jp-Labscale-Input"
+          type="number"
+          min={1}
+          max={10_000}
+          autoFocus
+          value={form.count}
+          onChange={(event) => set({ count: event.target.value })}
+        />
+      </Field>
+      <Field id="labscale-snippet-filter" label={trans.__('From those that fit')} help={fits || ' '} problem={problem}>
+        <input
+          id="labscale-snippet-filter"
+          className="jp-Labscale-Input"
+          placeholder={trans.__('all; or as sub=01 age>60')}
+          spellCheck={false}
+          value={form.filter}
+          onChange={(event) => set({ filter: event.target.value })}
+        />
+      </Field>
+      <Field
+        id="labscale-snippet-seed"
+        label={trans.__('Seed')}
+        help={trans.__('The same seed picks the same shards; chosen and recorded where it is empty.')}
+      >
+        <input
+          id="labscale-snippet-seed"
+          className="jp-Labscale-Input"
+          inputMode="numeric"
+          value={form.seed}
+          onChange={(event) => set({ seed: event.target.value })}
+        />
+      </Field>
+      {analyses.length > 0 && (
+        <Field id="labscale-snippet-analysis" label={trans.__('Notebook')}>
+          <select
+            id="labscale-snippet-analysis"
+            className="jp-Labscale-Input"
+            value={form.analysisId}
+            onChange={(event) => set({ analysisId: event.target.value })}
+          >
+            <option value="">{trans.__('A new notebook')}</option>
+            {analyses.map((analysis) => (
+              <option key={analysis.id} value={analysis.id}>
+                {trans.__('A copy of %1', analysis.name)}
+              </option>
+            ))}
+          </select>
+        </Field>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,24 @@
+import type { ISignal } from '@lumino/signaling';
+import * as React from 'react';
+
+/** Draws the component anew whenever one of the signals is emitted; at most once a frame. */
+export function useSignals(...signals: ISignal<unknown, unknown>[]): void {
+  const [, draw] = React.useReducer((count: number) => count + 1, 0);
+  React.useEffect(() => {
+    let frame = 0;
+    const later = () => {
+      if (frame !== 0) return;
+      frame = requestAnimationFrame(() => {
+        frame = 0;
+        draw();
+      });
+    };
+    signals.forEach((signal) => signal.connect(later));
+    // What was emitted between the first drawing and this effect is not to be missed.
+    later();
+    return () => {
+      cancelAnimationFrame(frame);
+      signals.forEach((signal) => signal.disconnect(later));
+    };
+  }, signals);
+}
