@@ -34,7 +34,8 @@ export const Lineage = noun(
           'forked-from',
           'previous-version'
         ] as const)
-      })
+      }),
+      { description: 'Each leads from what was there first (`from`) to what was made of it (`to`).' }
     )
   })
 );
