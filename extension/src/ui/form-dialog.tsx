@@ -60,6 +60,12 @@ class FormDialog<T> extends Dialog<null> {
 
   value: T | null = null;
 
+  override handleEvent(event: Event): void {
+    // Lab's dialog takes Enter with any modifier; Shift+Enter is what runs a cell and must not send a form by habit.
+    if (event instanceof KeyboardEvent && event.type === 'keydown' && event.key === 'Enter' && event.shiftKey) return;
+    super.handleEvent(event);
+  }
+
   override resolve(index?: number): void {
     if (index === 0) {
       super.resolve(index);

@@ -22,3 +22,7 @@ export function useSignals(...signals: ISignal<unknown, unknown>[]): void {
     };
   }, signals);
 }
+
+export function useSignal(signal: ISignal<unknown, unknown>): void {
+  useSignals(signal);
+}
