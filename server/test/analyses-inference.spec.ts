@@ -76,7 +76,17 @@ describe('Python', () => {
 
   test('what only running tells has no default, and keeps its description', () => {
     expect(python('n = len("abc")  # how many')).toEqual([{ name: 'n', type: 'any', description: 'how many' }]);
-    for (const source of ['a = b', 'a = 60 * 60', 'a = f"x{y}"', 'a = b"x"', 'a = {1: 2}', 'a = {1, 2}', 'a = [x]', 'a = 2j', 'a = np.pi']) {
+    for (const source of [
+      'a = b',
+      'a = 60 * 60',
+      'a = f"x{y}"',
+      'a = b"x"',
+      'a = {1: 2}',
+      'a = {1, 2}',
+      'a = [x]',
+      'a = 2j',
+      'a = np.pi'
+    ]) {
       expect(python(source)).toEqual([{ name: 'a', type: 'any' }]);
     }
   });
@@ -130,7 +140,15 @@ describe('Python', () => {
         ].join('\n')
       )
     ).toEqual([
-      { name: 'sigma', type: 'number', default: 2, description: 'Width of the kernel in space [mm], min 0, max 10', minimum: 0, maximum: 10, unit: 'mm' },
+      {
+        name: 'sigma',
+        type: 'number',
+        default: 2,
+        description: 'Width of the kernel in space [mm], min 0, max 10',
+        minimum: 0,
+        maximum: 10,
+        unit: 'mm'
+      },
       { name: 'order', type: 'integer', default: 3, description: '[1, 5]', minimum: 1, maximum: 5 },
       { name: 'title', type: 'string', default: '#1', description: 'not in the string [a]' },
       { name: 'plain', type: 'integer', default: 1 },
@@ -190,7 +208,17 @@ describe('R', () => {
   test('assignments', () => {
     expect(
       inferParameters(
-        ['library(stats)', '# Width [mm]', 'sigma <- 2.0', 'n = 3L # min 1', 'flag <- TRUE; name <- \'a"b\'', 'xs <- c(1,', ' -2)', 'z <- NULL', 'f <- list(a = 1)'].join('\n'),
+        [
+          'library(stats)',
+          '# Width [mm]',
+          'sigma <- 2.0',
+          'n = 3L # min 1',
+          "flag <- TRUE; name <- 'a\"b'",
+          'xs <- c(1,',
+          ' -2)',
+          'z <- NULL',
+          'f <- list(a = 1)'
+        ].join('\n'),
         'r'
       )
     ).toEqual([
@@ -210,7 +238,10 @@ describe('R', () => {
 
 test('Julia assignments', () => {
   expect(
-    defaults('using Images\nsigma::Float64 = 2 # width\nconst n = 1_000\ns = "a\\"b"\nd = "$s"\nv = [1, 2.5]\nt = nothing\nb = true', 'julia')
+    defaults(
+      'using Images\nsigma::Float64 = 2 # width\nconst n = 1_000\ns = "a\\"b"\nd = "$s"\nv = [1, 2.5]\nt = nothing\nb = true',
+      'julia'
+    )
   ).toEqual({
     sigma: ['number', 2],
     n: ['integer', 1000],

@@ -2,6 +2,7 @@ import {
   cellFault,
   checkName,
   collect,
+  deepest,
   parameterOf,
   readComment,
   type JsonValue,
@@ -13,8 +14,10 @@ import {
 interface Language {
   name: string;
   keywords: ReadonlySet<string>;
-  /** Groups: name, declared type, value. */
-  assignment: RegExp;
+  /** The first of these divides name and value. */
+  assigns: RegExp;
+  /** What stands left of it; groups: name, declared type. */
+  target: RegExp;
   ignored: RegExp;
   words: Record<string, Literal>;
   typeOfName: Record<string, Parameter['type']>;
@@ -29,7 +32,8 @@ interface Language {
 const r: Language = {
   name: 'R',
   keywords: new Set('if else repeat while function for next break TRUE FALSE NULL Inf NaN NA in'.split(' ')),
-  assignment: /^([^\s<=(),]+)\s*()(?:<-|=(?!=))\s*([\s\S]+)$/,
+  assigns: /<-|=(?!=)/,
+  target: /^([^\s<=(),]+)$/,
   ignored: /^(?:suppress\w+\(\s*)?(?:library|require|requireNamespace)\s*\(/,
   words: {
     TRUE: { value: true, type: 'boolean' },
@@ -54,7 +58,8 @@ const julia: Language = {
       'let local macro module quote return struct true try using while'
     ).split(' ')
   ),
-  assignment: /^(?:const\s+)?([^\s=(),:[\].]+)\s*(?:::\s*([\w{}.,\s]+?))?\s*=(?!=)\s*([\s\S]+)$/,
+  assigns: /=(?!=)/,
+  target: /^(?:const\s+)?([^\s=(),:[\].]+)(?:\s*::\s*([\w{}.,]+))?$/,
   ignored: /^(?:using|import)\s/,
   words: {
     true: { value: true, type: 'boolean' },
@@ -92,8 +97,12 @@ function lineParameters(source: string, language: Language): Parameter[] {
   const found: Parameter[] = [];
   for (const { text, line, comment } of statements(source, language)) {
     if (language.ignored.test(text) || /^"[^"]*"$/.test(text)) continue;
-    const [, name, declaredName, valueText] = language.assignment.exec(text) ?? [];
-    if (name === undefined || valueText === undefined) {
+    const sign = language.assigns.exec(text);
+    const left = text.slice(0, sign?.index ?? 0).trim();
+    const valueText = sign === null ? '' : text.slice(sign.index + sign[0].length).trim();
+    // The length is looked at first: the pattern of a long line would take long.
+    const [, name, declaredName] = left.length > 500 ? [] : (language.target.exec(left) ?? []);
+    if (name === undefined || valueText === '') {
       throw cellFault(
         source,
         line,
@@ -110,7 +119,7 @@ function lineParameters(source: string, language: Language): Parameter[] {
       );
     }
     checkName(source, line, name);
-    const literal = readLiteral(valueText.trim(), language, (detail, mend) => cellFault(source, line, detail, mend));
+    const literal = readLiteral(valueText, language, 0, (detail, mend) => cellFault(source, line, detail, mend));
     const type = language.typeOfName[declaredName ?? ''];
     const agrees = literal === undefined || literal.type === type || (type === 'number' && literal.type === 'integer');
     found.push(readComment(parameterOf(name, literal, type !== undefined && agrees ? { type } : {}), comment));
@@ -118,7 +127,13 @@ function lineParameters(source: string, language: Language): Parameter[] {
   return collect(found);
 }
 
-function readLiteral(text: string, language: Language, fault: (detail: string, mend: string) => Error): Literal {
+function readLiteral(
+  text: string,
+  language: Language,
+  depth: number,
+  fault: (detail: string, mend: string) => Error
+): Literal {
+  if (depth > deepest) return undefined;
   if (Object.hasOwn(language.words, text)) return language.words[text];
   const signed = /^([+-]?)\s*([\s\S]+)$/.exec(text);
   const digits = signed?.[2] ?? '';
@@ -140,106 +155,107 @@ function readLiteral(text: string, language: Language, fault: (detail: string, m
   }
   const quote = text.charAt(0);
   if (language.quotes.includes(quote) && text.length > 1) {
-    const inner = text.slice(1, -1);
-    if (text.at(-1) !== quote || new RegExp(String.raw`(^|[^\\])(\\\\)*${quote}`).test(inner)) return undefined;
-    if (language.interpolates && /(^|[^\\])(\\\\)*\$/.test(inner)) return undefined;
-    const escapes: Record<string, string> = { n: '\n', t: '\t', r: '\r' };
-    return { value: inner.replace(/\\(.)/gs, (_all, one: string) => escapes[one] ?? one), type: 'string' };
+    return readString(text, quote, language);
   }
   const inner = language.list.exec(text)?.[1];
   if (inner === undefined) return undefined;
   const value: JsonValue[] = [];
   for (const item of splitItems(inner, language)) {
-    const literal = readLiteral(item, language, fault);
+    const literal = readLiteral(item, language, depth + 1, fault);
     if (literal === undefined) return undefined;
     value.push(literal.value);
   }
   return { value, type: 'array' };
 }
 
-function splitItems(text: string, language: Language): string[] {
-  const found: string[] = [];
-  let start = 0;
-  walk(text, language, (at, depth) => {
-    if (text.charAt(at) === ',' && depth === 0) {
-      found.push(text.slice(start, at).trim());
-      start = at + 1;
-    }
-  });
-  const last = text.slice(start).trim();
-  return last === '' ? found : [...found, last];
+function readString(text: string, quote: string, language: Language): Literal {
+  const escapes: Record<string, string> = { n: '\n', t: '\t', r: '\r' };
+  let value = '';
+  for (let at = 1; at < text.length; at += 1) {
+    const character = text.charAt(at);
+    if (character === quote) return at === text.length - 1 ? { value, type: 'string' } : undefined;
+    if (character === '$' && language.interpolates) return undefined;
+    if (character === '\\') {
+      at += 1;
+      value += escapes[text.charAt(at)] ?? text.charAt(at);
+    } else value += character;
+  }
+  return undefined;
 }
 
-/** Calls for each character outside of strings, with the depth of brackets there; gives the depth and quote at the end. */
-function walk(
-  text: string,
-  language: Language,
-  visit: (at: number, depth: number) => boolean | void
-): { depth: number; quote: string } {
+function splitItems(text: string, language: Language): string[] {
+  return split(text, language, ',')
+    .map((part) => part.text.trim())
+    .filter((item, place, all) => item !== '' || place < all.length - 1);
+}
+
+interface Part {
+  text: string;
+  /** Where it starts, in characters. */
+  from: number;
+  /** A comment that stands at its end. */
+  comment: string;
+  /** False where a bracket or string is still open at the end of the text. */
+  closed: boolean;
+}
+
+/** Cuts a text at separators outside of strings, brackets and comments, in one pass. */
+function split(text: string, language: Language, separators: string): Part[] {
+  const parts: Part[] = [];
+  let part: Part = { text: '', from: 0, comment: '', closed: true };
+  let codeFrom = 0;
   let depth = 0;
   let quote = '';
+  const take = (to: number) => {
+    part.text += text.slice(codeFrom, to);
+  };
   for (let at = 0; at < text.length; at += 1) {
     const character = text.charAt(at);
     if (quote !== '') {
       if (character === '\\') at += 1;
       else if (character === quote) quote = '';
-      continue;
-    }
-    if (language.quotes.includes(character)) quote = character;
-    if (')]}'.includes(character)) depth -= 1;
-    if (visit(at, depth) === true) break;
-    if ('([{'.includes(character)) depth += 1;
+    } else if (character === '#') {
+      take(at);
+      const end = text.indexOf('\n', at);
+      codeFrom = end < 0 ? text.length : end;
+      part.comment = text
+        .slice(at, codeFrom)
+        .replace(/^#+'?\s*/, '')
+        .trim();
+      at = codeFrom - 1;
+    } else if (depth === 0 && separators.includes(character)) {
+      take(at);
+      parts.push(part);
+      codeFrom = at + 1;
+      part = { text: '', from: codeFrom, comment: '', closed: true };
+    } else if (language.quotes.includes(character)) quote = character;
+    else if ('([{'.includes(character)) depth += 1;
+    else if (')]}'.includes(character)) depth -= 1;
   }
-  return { depth, quote };
+  take(text.length);
+  part.closed = quote === '' && depth <= 0;
+  return [...parts, part];
 }
 
 /** Statements end with their line, or go on while a bracket or string is open. */
 function statements(source: string, language: Language): Statement[] {
   const found: Statement[] = [];
   let above: string[] = [];
-  let open: { text: string; line: number } | undefined;
-  source.split('\n').forEach((raw, index) => {
-    const text = open === undefined ? raw : `${open.text}\n${raw}`;
-    const line = open?.line ?? index + 1;
-    let commentAt = -1;
-    const end = walk(text, language, (at) => {
-      if (text.charAt(at) !== '#' || at < text.length - raw.length) return false;
-      commentAt = at;
-      return true;
-    });
-    const code = commentAt < 0 ? text : text.slice(0, commentAt);
-    const comment =
-      commentAt < 0
-        ? ''
-        : text
-            .slice(commentAt)
-            .replace(/^#+'?\s*/, '')
-            .trim();
-    if (end.quote !== '' || end.depth > 0) {
-      open = { text: code, line };
-      return;
+  let line = 1;
+  let counted = 0;
+  for (const part of split(source, language, '\n')) {
+    for (; counted < part.from; counted += 1) if (source.charAt(counted) === '\n') line += 1;
+    if (!part.closed) {
+      throw cellFault(source, line, 'a bracket or string is opened and never closed.', 'Close it, and send it again.');
     }
-    open = undefined;
-    if (code.trim() === '') {
-      above = comment === '' ? [] : [...above, comment];
-      return;
+    if (part.text.trim() === '') {
+      above = part.comment === '' ? [] : [...above, part.comment];
+      continue;
     }
-    const parts: string[] = [];
-    let start = 0;
-    walk(code, language, (at, depth) => {
-      if (code.charAt(at) === ';' && depth === 0) {
-        parts.push(code.slice(start, at));
-        start = at + 1;
-      }
-    });
-    for (const part of [...parts, code.slice(start)]) {
-      if (part.trim() !== '') found.push({ text: part.trim(), line, comment: comment || above.join(' ') });
+    for (const { text } of split(part.text, language, ';')) {
+      if (text.trim() !== '') found.push({ text: text.trim(), line, comment: part.comment || above.join(' ') });
     }
     above = [];
-  });
-  if (open !== undefined) {
-    const { line } = open as { line: number };
-    throw cellFault(source, line, 'a bracket or string is opened and never closed.', 'Close it, and send it again.');
   }
   return found;
 }

@@ -9,6 +9,8 @@ const readers: Record<string, (source: string) => Parameter[]> = {
   julia: juliaParameters
 };
 
+const largestCell = 262_144;
+
 /**
  * The parameters that a tagged cell declares, in its order; nothing is run. `language` is the kernel's, in lower case.
  * Raises PARAMETERS_CELL_INVALID where the cell cannot be read, or is in a language that is not read here.
@@ -22,6 +24,16 @@ export function inferParameters(source: string, language: string): Parameter[] {
       {
         field: 'notebook',
         mend: 'Give them as contract.parameters.'
+      }
+    );
+  }
+  if (source.length > largestCell) {
+    throw new ProblemError(
+      'PARAMETERS_CELL_INVALID',
+      `The parameters cell has ${source.length} characters; ${largestCell} are read.`,
+      {
+        field: 'notebook',
+        mend: 'Load large values from a file in another cell.'
       }
     );
   }

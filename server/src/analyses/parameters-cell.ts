@@ -10,6 +10,9 @@ export type Literal = { value: JsonValue; type: Parameter['type'] } | undefined;
 /** Names that would change an object's prototype somewhere between notebook, browser and server. */
 export const unusableNames: ReadonlySet<string> = new Set(['__proto__', 'constructor']);
 
+/** Lists within lists that are read; what is nested deeper only running tells. */
+export const deepest = 32;
+
 const usableName = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 
 /** PARAMETERS_CELL_INVALID that names the line, counted from 1 in the cell, and shows it. */

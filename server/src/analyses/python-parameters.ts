@@ -4,6 +4,7 @@ import {
   cellFault,
   checkName,
   collect,
+  deepest,
   parameterOf,
   readComment,
   unusableNames,
@@ -21,6 +22,18 @@ export const pythonKeywords: ReadonlySet<string> = new Set(
 );
 
 const keywordAssigned = /^\s*([a-z]+|None|True|False)\s*(?::[^=]*)?=(?!=)/;
+const stringEscapes: Record<string, string> = {
+  a: '\x07',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  v: '\v',
+  '\\': '\\',
+  "'": "'",
+  '"': '"'
+};
 const statementsToIgnore = new Set(['ImportStatement', 'PassStatement']);
 const typeOfName: Record<string, Parameter['type']> = {
   float: 'number',
@@ -49,7 +62,12 @@ export function pythonParameters(source: string): Parameter[] {
 class PythonCell {
   readonly #comments = new Map<number, { text: string; alone: boolean }>();
 
-  constructor(private readonly source: string) {}
+  readonly #lineStarts: number[];
+
+  constructor(private readonly source: string) {
+    this.#lineStarts = [0];
+    for (let at = source.indexOf('\n'); at >= 0; at = source.indexOf('\n', at + 1)) this.#lineStarts.push(at + 1);
+  }
 
   parameters(): Parameter[] {
     const top = parser.parse(this.source).topNode;
@@ -105,7 +123,7 @@ class PythonCell {
   #valueOf(nodes: readonly SyntaxNode[]): Literal {
     const [first] = nodes;
     if (first === undefined) return undefined;
-    return nodes.length === 1 && !this.#endsInComma(first) ? this.#literal(first) : this.#items(nodes);
+    return nodes.length === 1 && !this.#endsInComma(first) ? this.#literal(first) : this.#items(nodes, 1);
   }
 
   #endsInComma(node: SyntaxNode): boolean {
@@ -114,17 +132,18 @@ class PythonCell {
     );
   }
 
-  #items(nodes: readonly SyntaxNode[]): Literal {
+  #items(nodes: readonly SyntaxNode[], depth: number): Literal {
     const value: JsonValue[] = [];
     for (const node of nodes) {
-      const item = this.#literal(node);
+      const item = this.#literal(node, depth);
       if (item === undefined) return undefined;
       value.push(item.value);
     }
     return { value, type: 'array' };
   }
 
-  #literal(node: SyntaxNode): Literal {
+  #literal(node: SyntaxNode, depth = 0): Literal {
+    if (depth > deepest) return undefined;
     switch (node.name) {
       case 'Number':
       case 'MemberExpression': // The grammar reads `1.e5` as a member of 1.
@@ -132,7 +151,7 @@ class PythonCell {
       case 'UnaryExpression': {
         const [sign, operand] = children(node);
         if (sign === undefined || operand === undefined || !/^[+-]$/.test(this.#text(sign))) return undefined;
-        const number = this.#literal(operand);
+        const number = this.#literal(operand, depth + 1);
         if (typeof number?.value !== 'number') return undefined;
         // 0 and not -0, which JSON would lose.
         return this.#text(sign) === '-' ? { ...number, value: number.value === 0 ? 0 : -number.value } : number;
@@ -155,26 +174,26 @@ class PythonCell {
       }
       case 'ParenthesizedExpression': {
         const inner = items(node);
-        return inner.length === 1 && inner[0] !== undefined ? this.#literal(inner[0]) : undefined;
+        return inner.length === 1 && inner[0] !== undefined ? this.#literal(inner[0], depth + 1) : undefined;
       }
       case 'ArrayExpression':
       case 'TupleExpression':
-        return this.#items(items(node));
+        return this.#items(items(node), depth + 1);
       case 'DictionaryExpression':
-        return this.#dictionary(node);
+        return this.#dictionary(node, depth + 1);
       default:
         return undefined;
     }
   }
 
-  #dictionary(node: SyntaxNode): Literal {
+  #dictionary(node: SyntaxNode, depth: number): Literal {
     const parts = items(node).filter((part) => part.name !== ':');
     const value: { [key: string]: JsonValue } = {};
     for (let at = 0; at < parts.length; at += 2) {
       const [keyNode, valueNode] = [parts[at], parts[at + 1]];
       if (keyNode === undefined || valueNode === undefined || keyNode.name === '**') return undefined;
-      const key = this.#literal(keyNode);
-      const item = this.#literal(valueNode);
+      const key = this.#literal(keyNode, depth);
+      const item = this.#literal(valueNode, depth);
       // Keys of JSON are texts: a dictionary by numbers would come back as another one.
       if (key === undefined || item === undefined || typeof key.value !== 'string') return undefined;
       if (unusableNames.has(key.value)) {
@@ -210,17 +229,19 @@ class PythonCell {
     const quote = opening?.[2] ?? '';
     const start = opening?.[0].length ?? 0;
     const closed = text.length >= start + quote.length && text.endsWith(quote);
-    if (quote === '' || !closed || /(^|[^\\])(\\\\)*\\$/.test(text.slice(start, -quote.length))) {
+    let escapes = 0;
+    while (closed && text.charAt(text.length - quote.length - 1 - escapes) === '\\') escapes += 1;
+    if (quote === '' || !closed || escapes % 2 === 1) {
       throw this.#fault(node, 'a string is opened and never closed.', 'Close its quotes.');
     }
     const prefix = opening?.[1]?.toLowerCase() ?? '';
     if (prefix.includes('b')) return undefined;
     const body = text.slice(start, -quote.length);
     if (prefix.includes('r')) return body;
-    if (/(^|[^\\])(\\\\)*\\N/.test(body)) return undefined;
-    return body.replace(
-      /\\(?:\n|x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|([0-7]{1,3})|([abfnrtv\\'"]))/g,
-      (_all, two?: string, four?: string, eight?: string, octal?: string, one?: string) => {
+    let named = false;
+    const value = body.replace(
+      /\\(?:\n|x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|([0-7]{1,3})|(.))/gs,
+      (all, two?: string, four?: string, eight?: string, octal?: string, one?: string) => {
         const hex = two ?? four ?? eight;
         if (hex !== undefined) {
           const point = Number.parseInt(hex, 16);
@@ -228,10 +249,12 @@ class PythonCell {
           return String.fromCodePoint(point);
         }
         if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal, 8));
-        const escapes: Record<string, string> = { a: '\x07', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' };
-        return one === undefined ? '' : (escapes[one] ?? one);
+        if (one === undefined) return '';
+        if (one === 'N') named = true;
+        return stringEscapes[one] ?? all;
       }
     );
+    return named ? undefined : value;
   }
 
   /** The type that an annotation says, as far as the value agrees: Python does not enforce it, and the value is what runs. */
@@ -345,8 +368,15 @@ class PythonCell {
     return this.source.slice(node.from, node.to);
   }
 
+  /** Counted from 1; by bisection, as a cell may have many lines. */
   #line(position: number): number {
-    return this.source.slice(0, position).split('\n').length;
+    let [low, high] = [0, this.#lineStarts.length];
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if ((this.#lineStarts[middle] ?? 0) <= position) low = middle;
+      else high = middle;
+    }
+    return low + 1;
   }
 }
 
