@@ -112,6 +112,8 @@ export interface Tables {
     digest: string;
     metricsJson: string;
     provenanceJson: string;
+    /** The snippet that its provenance names, so that lineage finds it by an index. */
+    snippetId: string | null;
     thumbnailDigest: string | null;
     thumbnailMediaType: string | null;
     createdAt: string;

@@ -130,6 +130,7 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .addColumn('digest', 'text', (column) => column.notNull())
     .addColumn('metricsJson', 'text', (column) => column.notNull())
     .addColumn('provenanceJson', 'text', (column) => column.notNull())
+    .addColumn('snippetId', 'text')
     .addColumn('thumbnailDigest', 'text')
     .addColumn('thumbnailMediaType', 'text')
     .addColumn('createdAt', 'text', (column) => column.notNull())
@@ -341,5 +342,10 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .createIndex('runParameterSetByParameterSetVersionId')
     .on('runParameterSet')
     .columns(['parameterSetVersionId'])
+    .execute();
+  await database.schema
+    .createIndex('parameterSetVersionBySnippetId')
+    .on('parameterSetVersion')
+    .columns(['snippetId'])
     .execute();
 }
