@@ -61,7 +61,9 @@ export type RunnerEvent =
   /** A hint: what decides is in the object store. */
   | { kind: 'ended'; runId: string; index: number; attempt: number; report: AttemptReport }
   /** These attempts were given to something that has gone; the store says whether they ended before. */
-  | { kind: 'gone'; runId: string; attempts: AttemptName[]; detail: string };
+  | { kind: 'gone'; runId: string; attempts: AttemptName[]; detail: string }
+  /** Its worker does not even start: nothing of the run can go on. */
+  | { kind: 'unusable'; runId: string; detail: string };
 
 /** What runs attempts. Everything it is told may be told again: it acts once. */
 export interface Runner {

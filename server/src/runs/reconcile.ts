@@ -73,12 +73,16 @@ export function reconcile(database: DatabaseFacts, runner: RunnerFacts, store: S
     counts[state] += 1;
   };
 
+  let busy = 0;
   for (const open of database.open) {
     const key = attemptKey(open);
     const claim = store.claims.get(open.index);
     const report = store.reports.get(key) ?? runner.reports.get(key);
     const ended = !runner.alive.has(key) || runner.reports.has(key);
-    if (!ended) continue;
+    if (!ended) {
+      busy += 1;
+      continue;
+    }
     const { index, attempt } = open;
     if (claim !== undefined) {
       actions.push({ kind: 'succeed', index, attempt, claim, closes: report });
@@ -86,7 +90,7 @@ export function reconcile(database: DatabaseFacts, runner: RunnerFacts, store: S
     } else if (stopping) {
       actions.push({ kind: 'stop', index, attempt });
       becomes(open, 'stopped');
-    } else if (report?.state === 'failed') {
+    } else if (report?.state === 'failed' && report.exitKind !== 'worker-lost') {
       const again = !finalExitKinds.has(report.exitKind) && open.failures < open.resources.retries;
       if (again) {
         const waitSeconds = open.resources.backoffSeconds * 2 ** open.failures;
@@ -102,7 +106,7 @@ export function reconcile(database: DatabaseFacts, runner: RunnerFacts, store: S
         runner.gone.get(key) ??
         (report?.state === 'succeeded'
           ? 'The attempt said that it succeeded, but its claim is not in the object store.'
-          : 'The worker that had it is gone.');
+          : (report?.reason ?? 'The worker that had it is gone.'));
       if (open.losses < lostAttemptsAllowed) {
         actions.push({ kind: 'lose', index, attempt, reason });
         becomes(open, 'waiting');
@@ -113,12 +117,12 @@ export function reconcile(database: DatabaseFacts, runner: RunnerFacts, store: S
     }
   }
 
-  const next = nextOfRun(database.run, counts);
+  const next = nextOfRun(database.run, counts, busy);
   if (next !== undefined) actions.push(next);
   return actions;
 }
 
-function nextOfRun(run: DatabaseFacts['run'], counts: TaskCounts): Action | undefined {
+function nextOfRun(run: DatabaseFacts['run'], counts: TaskCounts, busy: number): Action | undefined {
   const unfinished = counts.waiting + counts.running;
   switch (run.state) {
     case 'starting':
@@ -130,7 +134,7 @@ function nextOfRun(run: DatabaseFacts['run'], counts: TaskCounts): Action | unde
     case 'publishing':
       return { kind: 'publish' };
     case 'stopping':
-      return counts.running === 0 ? { kind: 'run', to: 'stopped' } : undefined;
+      return busy === 0 ? { kind: 'run', to: 'stopped' } : undefined;
     default:
       return undefined;
   }

@@ -1,0 +1,341 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Resources } from '@labscale/schema';
+import type { Logger } from 'pino';
+import { fits, nextToServe, placesFor, plus, type Capacity } from './fair-share.js';
+import { endMarked, findMarked, send, startTicksOf } from './processes.js';
+import type { AttemptName, Runner, RunnerEvent, RunOrder, TaskOrder } from './runner.js';
+import { WorkerProcess, type WorkerMessage, type WorkerPlace, type WorkerRecord } from './worker-process.js';
+
+const nothing: Capacity = { cpus: 0, memoryBytes: 0 };
+/** Seconds of work that are queued ahead: longer than a commit and the loop's pause, short enough to share fairly. */
+const aheadSeconds = 0.25;
+const mostAhead = 64;
+const startsAllowed = 3;
+const adoptedPollMs = 1_000;
+
+/** What the runner has of one run. */
+interface Post {
+  order: RunOrder;
+  /** Tasks that wait for a free place. */
+  queue: TaskOrder[];
+  /** Tasks that the worker has, in the order in which it starts them. */
+  sent: Map<string, TaskOrder>;
+  /** Attempts that the worker of an earlier server still works at. */
+  adopted: Map<string, AttemptName & { resources: Resources }>;
+  worker: WorkerProcess | undefined;
+  failedStarts: number;
+}
+
+/** Runs attempts in processes of this machine: one worker process a run, all runs sharing its CPUs and memory. */
+export class LocalRunner implements Runner {
+  readonly #posts = new Map<string, Post>();
+  readonly #listeners: ((event: RunnerEvent) => void)[] = [];
+  #poll: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(
+    readonly capacity: Capacity,
+    private readonly place: WorkerPlace,
+    private readonly logger: Logger
+  ) {}
+
+  onEvent(listener: (event: RunnerEvent) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  room(order: RunOrder): number {
+    const post = this.#posts.get(order.runId);
+    if (post) post.order = order;
+    const places = post?.worker?.slots ?? this.#slotsFor(order);
+    const held = post === undefined ? 0 : post.queue.length + post.sent.size;
+    return Math.max(0, places + Math.max(places, ahead(order, places)) - held);
+  }
+
+  submit(order: RunOrder, tasks: readonly TaskOrder[]): void {
+    const post = this.#postOf(order);
+    const known = new Set([...post.queue.map(keyOf), ...post.sent.keys(), ...post.adopted.keys()]);
+    post.queue.push(...tasks.filter((task) => !known.has(keyOf(task))));
+    this.#pump();
+  }
+
+  async adopt(
+    order: RunOrder,
+    attempts: readonly (AttemptName & { resources: Resources })[]
+  ): Promise<AttemptName[]> {
+    const { runId } = order;
+    const taken: (AttemptName & { resources: Resources })[] = [];
+    if (this.#livingWorkers(runId).length > 0) {
+      const marked = new Set((await findMarked(runId)).map(keyOf));
+      taken.push(...attempts.filter((attempt) => marked.has(keyOf(attempt))));
+    }
+    const kept = new Set(taken.map(keyOf));
+    await this.#endLeftovers(runId, (attempt) => !kept.has(keyOf(attempt)));
+    if (taken.length > 0) {
+      const post = this.#postOf(order);
+      for (const attempt of taken) post.adopted.set(keyOf(attempt), attempt);
+      this.#poll ??= setInterval(() => void this.#lookAfterAdopted(), adoptedPollMs).unref();
+    }
+    return taken.map(({ index, attempt }) => ({ index, attempt }));
+  }
+
+  async stop(runId: string, attempts?: readonly AttemptName[]): Promise<void> {
+    const post = this.#posts.get(runId);
+    const meant = attempts && new Set(attempts.map(keyOf));
+    const isMeant = (attempt: AttemptName) => meant === undefined || meant.has(keyOf(attempt));
+    if (post !== undefined) {
+      post.queue = post.queue.filter((task) => !isMeant(task));
+      const asked = [...post.sent.values()].filter(isMeant);
+      for (const task of asked) post.worker?.stop(task);
+      // The worker ends a tree well and says how it went; where it does not answer in time, its tree is killed below.
+      await waitUntil(() => !asked.some((task) => post.sent.has(keyOf(task))), 2_000);
+      for (const task of asked) post.sent.delete(keyOf(task));
+    }
+    if (meant === undefined) {
+      this.#posts.delete(runId);
+      post?.worker?.finish();
+      const living = this.#livingWorkers(runId);
+      // On SIGTERM a worker ends all that it has started; one of an earlier server hears nothing else.
+      for (const { pid } of living) if (post?.worker?.pid !== pid) send(pid, 'SIGTERM');
+      await waitUntil(() => this.#livingWorkers(runId).length === 0, 2_000);
+      for (const { pid } of this.#livingWorkers(runId)) send(-pid, 'SIGKILL');
+    }
+    await this.#endLeftovers(runId, isMeant);
+    if (meant === undefined) await this.#removeScratch(runId);
+    this.#pump();
+  }
+
+  finish(runId: string): void {
+    const post = this.#posts.get(runId);
+    if (post !== undefined && (post.queue.length > 0 || post.sent.size > 0 || post.adopted.size > 0)) return;
+    this.#posts.delete(runId);
+    if (post?.worker) post.worker.finish();
+    else void this.#removeScratch(runId);
+  }
+
+  waitingFor(order: RunOrder): string | undefined {
+    const post = this.#posts.get(order.runId);
+    if (post === undefined || post.sent.size + post.adopted.size > 0) {
+      return post?.worker?.ready === false ? 'Starting the kernel.' : undefined;
+    }
+    const used = this.#used();
+    const next = post.queue[0]?.resources ?? order.resources;
+    if (fits(next, used, this.capacity)) return undefined;
+    const others = [...this.#posts.values()].filter((other) => other !== post && usedBy(other).cpus > 0);
+    const names = others.map((other) => `"${other.order.name}"`).join(', ');
+    if (used.cpus + next.cpus > this.capacity.cpus) {
+      return `Waiting for ${next.cpus === 1 ? 'a CPU' : `${next.cpus} CPUs`}: ${used.cpus} of ${this.capacity.cpus} are busy with ${names}.`;
+    }
+    return `Waiting for memory: a task asks for ${gibibytes(next.memoryBytes)}, and ${gibibytes(used.memoryBytes)} of ${gibibytes(this.capacity.memoryBytes)} are set aside for ${names}.`;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#poll);
+    for (const post of this.#posts.values()) post.worker?.letGo();
+    this.#posts.clear();
+  }
+
+  #postOf(order: RunOrder): Post {
+    let post = this.#posts.get(order.runId);
+    if (post === undefined) {
+      post = { order, queue: [], sent: new Map(), adopted: new Map(), worker: undefined, failedStarts: 0 };
+      this.#posts.set(order.runId, post);
+    }
+    post.order = order;
+    return post;
+  }
+
+  /** Gives free places to waiting tasks until there is none of one or the other. */
+  #pump(): void {
+    if (this.#closed) return;
+    for (;;) {
+      const contenders = [...this.#posts.values()].flatMap((post) => {
+        const next = post.queue[0];
+        const busy = post.worker !== undefined && post.sent.size >= post.worker.slots;
+        return next === undefined || busy ? [] : [{ post, used: usedBy(post), next: next.resources }];
+      });
+      const served = nextToServe(contenders, this.capacity, this.#used());
+      if (served === undefined) {
+        if (contenders.length === 0) this.#sendAhead();
+        return;
+      }
+      this.#send(served.post);
+    }
+  }
+
+  /** While nobody waits for a place, short tasks go to the worker ahead of time: it never waits for this process. */
+  #sendAhead(): void {
+    for (const post of this.#posts.values()) {
+      const { worker, order } = post;
+      if (worker === undefined || order.secondsPerTask === null || order.secondsPerTask > 1) continue;
+      const most = worker.slots + ahead(order, worker.slots);
+      while (post.queue.length > 0 && post.sent.size >= worker.slots && post.sent.size < most) this.#send(post);
+    }
+  }
+
+  #send(post: Post): void {
+    const task = post.queue.shift();
+    if (task === undefined) return;
+    post.worker ??= this.#start(post);
+    post.sent.set(keyOf(task), task);
+    post.worker.run(task);
+  }
+
+  #start(post: Post): WorkerProcess {
+    const { runId, interpreter } = post.order;
+    const workerId = `worker-${randomBytes(8).toString('hex')}`;
+    mkdirSync(join(this.place.dataFolder, 'scratch'), { recursive: true });
+    const worker: WorkerProcess = new WorkerProcess(
+      this.place,
+      runId,
+      workerId,
+      this.#slotsFor(post.order),
+      interpreter,
+      {
+        message: (message) => this.#hear(post, workerId, message),
+        gone: (detail) => void this.#workerGone(post, worker, detail),
+        nonsense: (line) => this.logger.warn({ runId, workerId, line: line.slice(0, 500) }, 'a worker said what is not of the protocol')
+      }
+    );
+    this.logger.info({ runId, workerId, slots: worker.slots }, 'worker started');
+    return worker;
+  }
+
+  #hear(post: Post, workerId: string, message: WorkerMessage): void {
+    const { runId } = post.order;
+    if (message.event === 'ready') {
+      post.failedStarts = 0;
+      return;
+    }
+    const { index, attempt } = message;
+    if (message.event === 'started') this.#emit({ kind: 'started', runId, index, attempt, at: message.at, workerId });
+    else if (message.event === 'progress') this.#emit({ kind: 'progress', runId, index, attempt, progress: message.progress });
+    else {
+      if (!post.sent.delete(keyOf(message))) return;
+      this.#pump();
+      this.#emit({ kind: 'ended', runId, index, attempt, report: message.report });
+    }
+  }
+
+  async #workerGone(post: Post, worker: WorkerProcess, detail: string): Promise<void> {
+    const { runId } = post.order;
+    this.logger.info({ runId, workerId: worker.workerId, detail }, 'worker gone');
+    if (post.worker === worker) post.worker = undefined;
+    const attempts = [...post.sent.values()].map(({ index, attempt }) => ({ index, attempt }));
+    post.sent.clear();
+    if (attempts.length > 0) {
+      const had = new Set(attempts.map(keyOf));
+      await endMarked(runId, (attempt) => had.has(keyOf(attempt)));
+    }
+    if (!worker.ready && ++post.failedStarts >= startsAllowed) {
+      attempts.push(...post.queue.map(({ index, attempt }) => ({ index, attempt })));
+      this.#posts.delete(runId);
+      this.#emit({ kind: 'unusable', runId, detail });
+    }
+    if (attempts.length > 0) this.#emit({ kind: 'gone', runId, attempts, detail });
+    if (!this.#posts.has(runId)) await this.#removeScratch(runId);
+    this.#pump();
+  }
+
+  async #lookAfterAdopted(): Promise<void> {
+    let any = false;
+    for (const post of this.#posts.values()) {
+      if (post.adopted.size === 0) continue;
+      const { runId } = post.order;
+      const marked = new Set((await findMarked(runId)).map(keyOf));
+      const attempts = [...post.adopted.values()].filter((attempt) => !marked.has(keyOf(attempt)));
+      for (const attempt of attempts) post.adopted.delete(keyOf(attempt));
+      if (attempts.length > 0) {
+        this.#emit({ kind: 'gone', runId, attempts, detail: 'The worker of the server before this one is gone.' });
+        this.#pump();
+      }
+      any ||= post.adopted.size > 0;
+    }
+    if (!any) {
+      clearInterval(this.#poll);
+      this.#poll = undefined;
+    }
+  }
+
+  async #endLeftovers(runId: string, isMeant: (attempt: AttemptName) => boolean): Promise<void> {
+    if (!(await endMarked(runId, isMeant))) {
+      this.logger.error({ runId }, 'processes of a run could not be ended');
+    }
+  }
+
+  async #removeScratch(runId: string): Promise<void> {
+    if (this.#posts.has(runId) || this.#livingWorkers(runId).length > 0) return;
+    await rm(join(this.place.dataFolder, 'scratch', runId), { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  /** Workers on record that live, those of earlier servers included; records of dead ones are removed on the way. */
+  #livingWorkers(runId: string): WorkerRecord[] {
+    const folder = join(this.place.dataFolder, 'workers');
+    const living: WorkerRecord[] = [];
+    let names: string[] = [];
+    try {
+      names = readdirSync(folder);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+    for (const name of names) {
+      if (!name.endsWith('.json')) continue;
+      const file = join(folder, name);
+      let record: WorkerRecord;
+      try {
+        record = JSON.parse(readFileSync(file, 'utf8')) as WorkerRecord;
+      } catch {
+        // Its worker has just removed it.
+        continue;
+      }
+      if (startTicksOf(record.pid) !== record.startTicks) {
+        rmSync(file, { force: true });
+        rmSync(file.replace(/json$/, 'log'), { force: true });
+      } else if (record.runId === runId) living.push(record);
+    }
+    return living;
+  }
+
+  #slotsFor(order: RunOrder): number {
+    return Math.max(1, Math.min(placesFor(order.resources, this.capacity), order.tasks));
+  }
+
+  #used(): Capacity {
+    return [...this.#posts.values()].map(usedBy).reduce(plus, nothing);
+  }
+
+  #emit(event: RunnerEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+}
+
+/** What the tasks of a run take that its worker works at now, without those that it holds for later. */
+function usedBy(post: Post): Capacity {
+  let used = nothing;
+  let places = post.worker?.slots ?? 0;
+  for (const { resources } of post.sent.values()) if (places-- > 0) used = plus(used, resources);
+  for (const { resources } of post.adopted.values()) used = plus(used, resources);
+  return used;
+}
+
+function ahead(order: RunOrder, places: number): number {
+  if (order.secondsPerTask === null) return places;
+  return places * Math.min(mostAhead, Math.ceil(aheadSeconds / Math.max(0.001, order.secondsPerTask)));
+}
+
+function keyOf({ index, attempt }: AttemptName): string {
+  return `${index}/${attempt}`;
+}
+
+async function waitUntil(holds: () => boolean, patienceMs: number): Promise<void> {
+  const deadline = Date.now() + patienceMs;
+  while (!holds() && Date.now() < deadline) await sleep(20);
+}
+
+function gibibytes(bytes: number): string {
+  return `${(bytes / 1_073_741_824).toFixed(1)} GiB`;
+}
