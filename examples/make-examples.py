@@ -103,8 +103,12 @@ def copy_notebooks(into: Path) -> int:
 def main() -> int:
     """Read the arguments and make the project."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--into", type=Path, required=True, help="folder of the demo project; made where absent")
-    parser.add_argument("--only", choices=sorted(DATA), help="make the data of one example and copy no notebooks")
+    parser.add_argument(
+        "--into", type=Path, required=True, help="folder of the demo project; made where absent"
+    )
+    parser.add_argument(
+        "--only", choices=sorted(DATA), help="make the data of one example and copy no notebooks"
+    )
     arguments = parser.parse_args()
     into: Path = arguments.into.resolve()
     if into.exists() and not into.is_dir():
