@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { Registry, collectDefaultMetrics } from 'prom-client';
+import { join } from 'node:path';
 import type { Config } from './config.js';
 import { EventLog } from './events/event-log.js';
 import { EventStreams, registerEventRoutes } from './events/event-routes.js';
@@ -9,6 +10,7 @@ import { registerServerRoutes } from './http/server-routes.js';
 import { Access } from './metadata/access.js';
 import type { Metadata } from './metadata/database.js';
 import { Idempotency } from './metadata/idempotency.js';
+import { LocalObjectStore } from './objects/local-object-store.js';
 
 /** Everything that a request or the run loop needs, made once from the configuration. */
 export interface Services {
@@ -26,6 +28,7 @@ export interface Services {
 
 /** The one place that names concrete adapters. */
 export function compose(config: Config, metadata: Metadata, _logger: Logger): Services {
+  const objects = new LocalObjectStore(join(config.dataFolder, 'objects'));
   const access = new Access(metadata.database);
   const idempotency = new Idempotency(metadata.database);
   const events = new EventLog();
@@ -42,7 +45,9 @@ export function compose(config: Config, metadata: Metadata, _logger: Logger): Se
       registerEventRoutes(routes, streams, access);
     },
     endStreams: () => streams.end(),
-    start: async () => {},
+    start: async () => {
+      await objects.sweep();
+    },
     stop: async () => {}
   };
 }

@@ -67,7 +67,9 @@ export function urlOf(id: OperationId, input: Input = {}): string {
   const path = operations[id].path.replace(/:([A-Za-z]+)/g, (_, name: string) =>
     encodeURIComponent(String(input.params?.[name] ?? ''))
   );
-  const query = new URLSearchParams(Object.entries(input.query ?? {}).map(([name, value]) => [name, String(value)]));
+  const query = new URLSearchParams(
+    Object.entries(input.query ?? {}).map(([name, value]): [string, string] => [name, String(value)])
+  );
   return `${apiPrefix}${path}${query.size > 0 ? `?${query.toString()}` : ''}`;
 }
 
