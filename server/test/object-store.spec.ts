@@ -198,8 +198,8 @@ describe('local', () => {
     expect(await store.putIfAbsent('link', Buffer.from('x'))).toBe(false);
     await store.delete('up/secret');
     await store.deletePrefix('folder/sideways/');
-    await store.deletePrefix('up/');
     await store.deletePrefix('up/objects-sibling/');
+    await store.deletePrefix('up/');
     expect((await store.list('')).objects).toEqual([]);
     expect((await store.list('up/')).objects).toEqual([]);
     expect(readdirSync(outside).sort()).toEqual(['objects', 'objects-sibling', 'secret']);
