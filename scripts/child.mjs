@@ -9,7 +9,11 @@ import { root } from './repository.mjs';
  */
 export function run(program, args, { cwd = root, env = process.env, log, show = false, mayFail = false, mend } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { cwd, env, stdio: ['ignore', show ? 'inherit' : 'pipe', show ? 'inherit' : 'pipe'] });
+    const child = spawn(program, args, {
+      cwd,
+      env,
+      stdio: ['ignore', show ? 'inherit' : 'pipe', show ? 'inherit' : 'pipe']
+    });
     const said = { stdout: '', stderr: '' };
     let tail = '';
     const file = log && createWriteStream(log, { flags: 'a' });
@@ -21,7 +25,8 @@ export function run(program, args, { cwd = root, env = process.env, log, show = 
         else said[name] += text;
       });
     }
-    const fail = (why) => reject(new Error([why, tail.trim(), mend, log && `The whole output is in ${log}.`].filter(Boolean).join('\n')));
+    const fail = (why) =>
+      reject(new Error([why, tail.trim(), mend, log && `The whole output is in ${log}.`].filter(Boolean).join('\n')));
     child.on('error', (error) => fail(`${program} cannot be started: ${error.message}`));
     child.on('close', (code, signal) => {
       file?.end();

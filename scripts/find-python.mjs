@@ -5,7 +5,9 @@ const ask = 'import sys; print("%d.%d.%d" % sys.version_info[:3]); import venv, 
 
 /** Give {program, version} of a Python >= 3.10 with venv and pip; rejects with what is missing and how to get it. */
 export async function findPython() {
-  const names = process.env.PYTHON ? [process.env.PYTHON] : ['python3', 'python3.13', 'python3.12', 'python3.11', 'python3.10', 'python'];
+  const names = process.env.PYTHON
+    ? [process.env.PYTHON]
+    : ['python3', 'python3.13', 'python3.12', 'python3.11', 'python3.10', 'python'];
   const refused = [];
   for (const program of names) {
     let answer;

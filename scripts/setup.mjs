@@ -19,12 +19,14 @@ function* filesBelow(path) {
 function digestOf(...names) {
   const hash = createHash('sha256');
   for (const name of names) {
-    for (const file of filesBelow(join(root, name))) hash.update(relative(root, file)).update('\0').update(readFileSync(file));
+    for (const file of filesBelow(join(root, name)))
+      hash.update(relative(root, file)).update('\0').update(readFileSync(file));
   }
   return hash.digest('hex');
 }
 
-const npm = (...args) => run('npm', args, { log, mend: 'Is the npm registry reachable? Then run `npm run setup` again.' });
+const npm = (...args) =>
+  run('npm', args, { log, mend: 'Is the npm registry reachable? Then run `npm run setup` again.' });
 const pip = (...args) =>
   run(venvProgram('python'), ['-m', 'pip', '--disable-pip-version-check', 'install', ...args], {
     log,
@@ -75,14 +77,22 @@ const steps = [
     digest: () =>
       digestOf('kernels-helpers/python/pyproject.toml', 'extension/pyproject.toml', 'extension/jupyter-config'),
     // Everything they need is there already; without isolation nothing is fetched to build them.
-    make: () => pip('--no-deps', '--no-build-isolation', '-e', join(root, 'kernels-helpers/python'), '-e', join(root, 'extension'))
+    make: () =>
+      pip(
+        '--no-deps',
+        '--no-build-isolation',
+        '-e',
+        join(root, 'kernels-helpers/python'),
+        '-e',
+        join(root, 'extension')
+      )
   }
 ];
 
 /** Wait until no other setup runs in this checkout, and hold the place until the returned function is called. */
 async function takeTurn() {
   const lock = join(cache, 'setup.lock');
-  for (let said = false; ; ) {
+  for (let said = false; ;) {
     try {
       writeFileSync(lock, String(process.pid), { flag: 'wx' });
       return () => rmSync(lock, { force: true });
@@ -109,7 +119,8 @@ function isRunning(pid) {
 }
 
 function checkMachine() {
-  if (process.platform === 'win32') throw new Error('Labscale runs on Linux and macOS; on Windows use it inside WSL 2.');
+  if (process.platform === 'win32')
+    throw new Error('Labscale runs on Linux and macOS; on Windows use it inside WSL 2.');
   if (Number(process.versions.node.split('.')[0]) < 20) {
     throw new Error(`Node 20 or newer is needed; this is ${process.versions.node}. See https://nodejs.org.`);
   }
@@ -145,6 +156,8 @@ export async function setup() {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await runMain(async () => {
     await setup();
-    console.log('Everything is in place: `npm start` opens JupyterLab, `npm run demo` runs the main job without a browser.');
+    console.log(
+      'Everything is in place: `npm start` opens JupyterLab, `npm run demo` runs the main job without a browser.'
+    );
   });
 }

@@ -1,0 +1,159 @@
+import js from '@eslint/js';
+import reactHooks from 'eslint-plugin-react-hooks';
+import tseslint from 'typescript-eslint';
+
+/** Which file may use what: a breach of a direction in ARCHITECTURE fails the check. */
+const imports = (files, except, ...patterns) => ({
+  files,
+  ignores: except,
+  rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns }] }
+});
+const never = (group, message) => ({ group, message });
+const typesOnly = (group, message) => ({ group, message, allowTypeImports: true });
+
+const browserOnly = never(
+  ['@jupyterlab/*', '@lumino/*', 'react', 'react-dom', '**/extension/**', 'jupyterlab-labscale'],
+  'The server does not know the extension.'
+);
+const oneFileEach = {
+  kysely: typesOnly(['kysely', 'node:sqlite'], 'Only server/src/metadata/ speaks with the database.'),
+  fastify: typesOnly(['fastify', '@fastify/*'], 'Only app.ts and http/ make a Fastify server.'),
+  pino: typesOnly(['pino'], 'Only log-file.ts makes a logger; others are given one.'),
+  metrics: typesOnly(['prom-client'], 'Only compose.ts and http/metrics.ts make metrics.')
+};
+const server = (files, except, ...allowed) =>
+  imports(
+    files,
+    except,
+    browserOnly,
+    ...Object.entries(oneFileEach)
+      .filter(([name]) => !allowed.includes(name))
+      .map(([, pattern]) => pattern)
+  );
+
+export default tseslint.config(
+  {
+    ignores: [
+      '**/node_modules/',
+      '**/lib/',
+      '**/dist/',
+      '.venv/',
+      '.cache/',
+      'reports/',
+      'coverage/',
+      'schema/generated/',
+      'extension/jupyterlab_labscale/',
+      'ui-tests/test-results/'
+    ]
+  },
+  js.configs.recommended,
+  ...tseslint.configs.recommended,
+  {
+    languageOptions: {
+      globals: Object.fromEntries(
+        'AbortController AbortSignal Buffer TextDecoder TextEncoder URL URLSearchParams clearInterval clearTimeout console crypto fetch performance process setInterval setTimeout structuredClone'
+          .split(' ')
+          .map((name) => [name, 'readonly'])
+      )
+    },
+    linterOptions: { reportUnusedDisableDirectives: 'error' },
+    rules: {
+      'no-restricted-properties': [
+        'error',
+        ...['innerHTML', 'outerHTML', 'insertAdjacentHTML', 'dangerouslySetInnerHTML'].map((property) => ({
+          property,
+          message: 'Text from data or users must never become markup.'
+        }))
+      ],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: 'JSXAttribute[name.name="dangerouslySetInnerHTML"]',
+          message: 'Text from data or users must never become markup.'
+        }
+      ],
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
+      // Logs of programs are full of control characters, and what reads them has to name them.
+      'no-control-regex': 'off',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }]
+    }
+  },
+  {
+    files: ['**/*.js', '**/*.cjs'],
+    languageOptions: {
+      sourceType: 'commonjs',
+      globals: { module: 'writable', require: 'readonly', __dirname: 'readonly' }
+    },
+    rules: { '@typescript-eslint/no-require-imports': 'off' }
+  },
+  {
+    files: ['schema/src/**/*.ts', 'server/src/**/*.ts', 'extension/src/**/*.{ts,tsx}'],
+    ignores: ['**/*.spec.{ts,tsx}'],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/await-thenable': 'error',
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: false }],
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }]
+    }
+  },
+  {
+    files: ['extension/src/**/*.{ts,tsx}'],
+    plugins: { 'react-hooks': reactHooks },
+    rules: {
+      ...reactHooks.configs.recommended.rules,
+      // JupyterLab groups the ids of commands in a namespace.
+      '@typescript-eslint/no-namespace': 'off'
+    }
+  },
+
+  imports(
+    ['schema/src/**/*.ts'],
+    [],
+    never(
+      ['@labscale/*', '**/server/**', '**/extension/**', 'fastify', 'kysely', '@jupyterlab/*'],
+      'The contract stands alone.'
+    )
+  ),
+  imports(
+    ['extension/src/**/*.{ts,tsx}'],
+    [],
+    never(['@labscale/server', '**/server/src/**', 'node:*'], 'The extension knows the contract, not the server.'),
+    {
+      regex: '^@labscale/schema$',
+      message: 'Types and operations only: the schemas themselves would come into the browser bundle.',
+      allowTypeImports: true
+    }
+  ),
+  server(
+    ['server/src/**/*.ts'],
+    [
+      'server/src/metadata/**',
+      'server/src/http/**',
+      'server/src/app.ts',
+      'server/src/compose.ts',
+      'server/src/log-file.ts'
+    ]
+  ),
+  server(['server/src/metadata/**/*.ts'], [], 'kysely'),
+  server(['server/src/http/**/*.ts'], [], 'fastify', 'metrics'),
+  server(['server/src/app.ts'], [], 'fastify'),
+  server(['server/src/compose.ts'], [], 'metrics'),
+  server(['server/src/log-file.ts'], [], 'pino'),
+  {
+    files: ['server/src/**/*.ts'],
+    // What starts programs hands them the PATH.
+    ignores: ['server/src/main.ts', 'server/src/objects/local-object-store.ts', 'server/src/runner/**'],
+    rules: {
+      'no-restricted-properties': [
+        'error',
+        {
+          object: 'process',
+          property: 'env',
+          message: 'main.ts hands the environment to config.ts, which alone reads it.'
+        }
+      ]
+    }
+  }
+);
