@@ -91,11 +91,15 @@ export interface Tables {
   };
   parameterSet: {
     id: string;
+    /** 1, 2, ... in the order they were made: what search joins by, as it takes a fifth of the room of an id. */
+    number: number;
     owner: string;
     analysisId: string;
     name: string;
     note: string;
     tagsJson: string;
+    /** Name, note and tags in lower case, for search by words. */
+    searchText: string;
     parentVersionId: string | null;
     changedFromParentJson: string;
     latestVersionId: string;
@@ -118,13 +122,21 @@ export interface Tables {
     thumbnailMediaType: string | null;
     createdAt: string;
   };
-  /** Values and metrics of the latest version of each set, one row each, for search. */
-  parameterField: {
-    parameterSetId: string;
+  /** Names of values and metrics that sets of an analysis have: what `fieldNumber` stands for. */
+  parameterFieldName: {
+    number: number;
     owner: string;
+    analysisId: string;
     kind: 'parameter' | 'metric';
     name: string;
+  };
+  /** Values and metrics of the latest version of each set, one row each, for search. */
+  parameterField: {
+    setNumber: number;
+    fieldNumber: number;
+    /** A text as it is, anything else as canonical JSON; its first 400 characters. */
     text: string;
+    /** Of a JSON number. */
     number: number | null;
   };
   run: {
@@ -147,6 +159,8 @@ export interface Tables {
     countsJson: string;
     /** Set while what succeeded is to be published although tasks failed. */
     publishPartial: number;
+    /** Set until what the run left behind is removed: objects of attempts that lost, scratch folders. */
+    garbage: number;
     failure: string | null;
     derivativesVersionId: string | null;
     createdAt: string;

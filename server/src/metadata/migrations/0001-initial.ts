@@ -108,11 +108,13 @@ export async function up(database: Kysely<unknown>): Promise<void> {
   await database.schema
     .createTable('parameterSet')
     .addColumn('id', 'text', (column) => column.notNull().primaryKey())
+    .addColumn('number', 'bigint', (column) => column.notNull())
     .addColumn('owner', 'text', (column) => column.notNull())
     .addColumn('analysisId', 'text', (column) => column.notNull())
     .addColumn('name', 'text', (column) => column.notNull())
     .addColumn('note', 'text', (column) => column.notNull())
     .addColumn('tagsJson', 'text', (column) => column.notNull())
+    .addColumn('searchText', 'text', (column) => column.notNull())
     .addColumn('parentVersionId', 'text')
     .addColumn('changedFromParentJson', 'text', (column) => column.notNull())
     .addColumn('latestVersionId', 'text', (column) => column.notNull())
@@ -136,14 +138,19 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .addColumn('createdAt', 'text', (column) => column.notNull())
     .execute();
   await database.schema
-    .createTable('parameterField')
-    .addColumn('parameterSetId', 'text', (column) => column.notNull())
+    .createTable('parameterFieldName')
+    .addColumn('number', 'bigint', (column) => column.notNull().primaryKey())
     .addColumn('owner', 'text', (column) => column.notNull())
+    .addColumn('analysisId', 'text', (column) => column.notNull())
     .addColumn('kind', 'text', (column) => column.notNull())
     .addColumn('name', 'text', (column) => column.notNull())
+    .execute();
+  await database.schema
+    .createTable('parameterField')
+    .addColumn('setNumber', 'bigint', (column) => column.notNull())
+    .addColumn('fieldNumber', 'bigint', (column) => column.notNull())
     .addColumn('text', 'text', (column) => column.notNull())
     .addColumn('number', 'double precision')
-    .addPrimaryKeyConstraint('parameterFieldKey', ['parameterSetId', 'kind', 'name'])
     .execute();
   await database.schema
     .createTable('run')
@@ -164,6 +171,7 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .addColumn('taskCount', 'bigint', (column) => column.notNull())
     .addColumn('countsJson', 'text', (column) => column.notNull())
     .addColumn('publishPartial', 'bigint', (column) => column.notNull())
+    .addColumn('garbage', 'bigint', (column) => column.notNull())
     .addColumn('failure', 'text')
     .addColumn('derivativesVersionId', 'text')
     .addColumn('createdAt', 'text', (column) => column.notNull())
@@ -300,10 +308,26 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .columns(['owner', 'analysisId', 'name'])
     .unique()
     .execute();
+  await database.schema.createIndex('parameterSetByNumber').on('parameterSet').columns(['number']).unique().execute();
   await database.schema
-    .createIndex('parameterSetByOwnerCreatedAt')
+    .createIndex('parameterSetByOwnerNumber')
     .on('parameterSet')
-    .columns(['owner', 'createdAt'])
+    .columns(['owner', 'number'])
+    .execute();
+  await database.schema
+    .createIndex('parameterSetByOwnerAnalysisIdNumber')
+    .on('parameterSet')
+    .columns(['owner', 'analysisId', 'number'])
+    .execute();
+  await database.schema
+    .createIndex('parameterSetByOwnerName')
+    .on('parameterSet')
+    .columns(['owner', 'name', 'number'])
+    .execute();
+  await database.schema
+    .createIndex('parameterSetByParentVersionId')
+    .on('parameterSet')
+    .columns(['parentVersionId'])
     .execute();
   await database.schema
     .createIndex('parameterSetVersionByParameterSetIdNumber')
@@ -312,14 +336,27 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .unique()
     .execute();
   await database.schema
-    .createIndex('parameterFieldByOwnerKindNameNumber')
+    .createIndex('parameterFieldNameByOwnerNameKindAnalysisId')
+    .on('parameterFieldName')
+    .columns(['owner', 'name', 'kind', 'analysisId'])
+    .unique()
+    .execute();
+  // Each holds all that one step of a search reads, so that no row of the table itself is fetched.
+  await database.schema
+    .createIndex('parameterFieldByFieldNumberText')
     .on('parameterField')
-    .columns(['owner', 'kind', 'name', 'number'])
+    .columns(['fieldNumber', 'text', 'setNumber'])
     .execute();
   await database.schema
-    .createIndex('parameterFieldByOwnerKindNameText')
+    .createIndex('parameterFieldByFieldNumberNumber')
     .on('parameterField')
-    .columns(['owner', 'kind', 'name', 'text'])
+    .columns(['fieldNumber', 'number', 'setNumber'])
+    .execute();
+  await database.schema
+    .createIndex('parameterFieldByFieldNumberSetNumber')
+    .on('parameterField')
+    .columns(['fieldNumber', 'setNumber', 'number'])
+    .unique()
     .execute();
   await database.schema.createIndex('runByOwnerCreatedAt').on('run').columns(['owner', 'createdAt']).execute();
   await database.schema.createIndex('runByState').on('run').columns(['state']).execute();
@@ -342,6 +379,16 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .createIndex('runParameterSetByParameterSetVersionId')
     .on('runParameterSet')
     .columns(['parameterSetVersionId'])
+    .execute();
+  await database.schema
+    .createIndex('runParameterSetByParameterSetIdRunId')
+    .on('runParameterSet')
+    .columns(['parameterSetId', 'runId'])
+    .execute();
+  await database.schema
+    .createIndex('datasetByDefaultParameterSetVersionId')
+    .on('dataset')
+    .columns(['defaultParameterSetVersionId'])
     .execute();
   await database.schema
     .createIndex('parameterSetVersionBySnippetId')
