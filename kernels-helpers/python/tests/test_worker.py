@@ -186,7 +186,7 @@ def test_values_arrive_as_they_are(bench: Workbench) -> None:
     bench.plan_notebook(
         notebook(
             WRITE + f"import json\nnames = {list(values)}\n"
-            "(out / 'r').write_text(json.dumps({{n: globals()[n] for n in names}}))"
+            "(out / 'r').write_text(json.dumps({n: globals()[n] for n in names}))"
         ),
         values,
     )

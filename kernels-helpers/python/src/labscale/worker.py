@@ -25,8 +25,8 @@ FOLDER = os.path.dirname(os.path.abspath(__file__))
 def _find_package() -> None:
     """Make `import labscale` give this package, and nothing else of the folder that it lies in.
 
-    The interpreter put this file's folder first on the path, where `import log` would find ours; and the folder
-    above may be the site-packages of another interpreter.
+    The interpreter put this file's folder first on the path, where `import log` would find ours; and the
+    folder above may be the site-packages of another interpreter.
     """
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or os.curdir) != FOLDER]
     if "labscale" in sys.modules:
