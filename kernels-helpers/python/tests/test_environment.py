@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from importlib.metadata import version
@@ -34,5 +35,5 @@ def test_first_on_the_path_is_the_one(tmp_path: Path) -> None:
 
 def test_kernelspecs_name_their_interpreter() -> None:
     said = _run("kernelspecs.py")["python3"]
-    assert said["interpreter"] == sys.executable
+    assert said["interpreter"] == os.path.abspath(sys.executable)
     assert said["language"] == "python" and said["argv"][0] == "python"

@@ -1,6 +1,6 @@
 """What an interpreter has installed: run by its path with that interpreter, it prints JSON.
 
-`{"python": "3.11.7", "packages": {"numpy": "2.4.6", ...}, "digest": "sha256:..."}`. Two interpreters with one digest
+`{"python": "3.11.7", "packages": {"numpy": "2.4.6", ...}, "digest": "sha256:..."}`. Interpreters of one digest
 are taken to give the same derivatives.
 """
 
@@ -18,7 +18,7 @@ _FOLDER = re.compile(r"(?P<name>.+?)-(?P<version>[^-]+)(?:-py[0-9.]+[^/]*)?\.(?:
 def installed_packages(path: list[str]) -> dict[str, str]:
     """Distributions on an import path, name to version; the first of a name is the one that is imported.
 
-    Read from the names of the folders that installers leave: importlib.metadata opens a file for each of them.
+    Read from the names of the folders that installers leave: importlib.metadata opens a file for each.
     """
     found: dict[str, str] = {}
     for folder in path:

@@ -1,6 +1,6 @@
 """The kernels that Jupyter would offer: run by its path with Jupyter's interpreter, it prints JSON.
 
-`{"python3": {"displayName": ..., "language": ..., "interpreter": "/abs/python" or null, "argv": [...]}, ...}`.
+`{"python3": {"displayName": ..., "language": ..., "interpreter": "/abs/python" or null, "argv": [...]}}`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _interpreter(language: str, argv: list[str]) -> str | None:
     minor = ".".join(map(str, sys.version_info[:2]))
     # jupyter_client starts these names as the interpreter that it runs in itself.
     if program in ("python", f"python{major}", f"python{minor}"):
-        return sys.executable
+        return os.path.abspath(sys.executable)
     found = shutil.which(program)
     if found is None or not os.path.basename(found).startswith("python"):
         return None
