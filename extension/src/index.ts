@@ -1,5 +1,8 @@
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { comparePlugin } from './compare/compare-plugin';
+import { datasetPlugin } from './datasets/dataset-plugin';
+import { lineagePlugin } from './lineage/lineage-plugin';
+import { objectPlugin } from './objects/object-plugin';
 import { parameterPlugin } from './parameters/parameter-plugin';
 import { runPlugin } from './runs/run-plugin';
 import { servicePlugin } from './service/service-plugin';
@@ -8,6 +11,9 @@ import { sidebarPlugin } from './sidebar/sidebar-plugin';
 const plugins: JupyterFrontEndPlugin<unknown>[] = [
   servicePlugin,
   sidebarPlugin,
+  objectPlugin,
+  datasetPlugin,
+  lineagePlugin,
   parameterPlugin,
   runPlugin,
   comparePlugin

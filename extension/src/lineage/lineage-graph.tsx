@@ -1,0 +1,132 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { LabIcon } from '@jupyterlab/ui-components';
+import type { Lineage } from '@labscale/schema';
+import * as React from 'react';
+import { formatAge } from '../ui/format-age';
+import { datasetIcon, parametersIcon, promoteIcon, runIcon, snippetIcon } from '../ui/icons';
+import { layOutLineage, nodeHeight, nodeWidth, type IPlacedEdge, type IPlacedNode } from './lineage-layout';
+
+export type LineageNode = Lineage['nodes'][number];
+
+const icons: Record<LineageNode['noun'], LabIcon> = {
+  'dataset-version': datasetIcon,
+  snippet: snippetIcon,
+  'analysis-version': promoteIcon,
+  'parameter-set-version': parametersIcon,
+  run: runIcon
+};
+
+export interface ILineageGraphProps {
+  lineage: Lineage;
+  trans: TranslationBundle;
+  /** Undefined for what has no page of its own. */
+  open: (node: LineageNode) => (() => void) | undefined;
+}
+
+/** The way from data to derivatives, drawn from left to right; each box opens what it stands for. */
+export function LineageGraph(props: ILineageGraphProps): JSX.Element {
+  const { lineage, trans, open } = props;
+  const layout = React.useMemo(() => layOutLineage(lineage), [lineage]);
+  return (
+    <div className="jp-Labscale-Lineage" role="group" aria-label={trans.__('Lineage')}>
+      <div className="jp-Labscale-Lineage-canvas" style={{ width: layout.width, height: layout.height }}>
+        <svg width={layout.width} height={layout.height} aria-hidden="true">
+          {layout.edges.map((edge) => (
+            <Edge key={`${edge.edge.from} ${edge.edge.to} ${edge.edge.relation}`} placed={edge} trans={trans} />
+          ))}
+        </svg>
+        {layout.nodes.map((placed) => (
+          <Node
+            key={placed.node.id}
+            placed={placed}
+            focus={placed.node.id === lineage.focus}
+            trans={trans}
+            onOpen={open(placed.node)}
+          />
+        ))}
+      </div>
+    </div>
+  );
+}
+
+function relationText(relation: IPlacedEdge['edge']['relation'], trans: TranslationBundle): string {
+  const texts: Record<typeof relation, string> = {
+    'cut-from': trans.__('cut from'),
+    'tuned-on': trans.__('tuned on'),
+    'values-for': trans.__('values for'),
+    input: trans.__('input'),
+    analysis: trans.__('analysis'),
+    parameters: trans.__('parameters'),
+    made: trans.__('made'),
+    'forked-from': trans.__('forked from'),
+    'previous-version': trans.__('version before')
+  };
+  return texts[relation];
+}
+
+function nounText(noun: LineageNode['noun'], trans: TranslationBundle): string {
+  const texts: Record<typeof noun, string> = {
+    'dataset-version': trans.__('dataset'),
+    snippet: trans.__('snippet'),
+    'analysis-version': trans.__('analysis'),
+    'parameter-set-version': trans.__('parameter set'),
+    run: trans.__('run')
+  };
+  return texts[noun];
+}
+
+function Edge(props: { placed: IPlacedEdge; trans: TranslationBundle }): JSX.Element {
+  const { from, to, edge } = props.placed;
+  const middle = (from.x + to.x) / 2;
+  return (
+    <g>
+      <path
+        className="jp-Labscale-Lineage-edge"
+        d={`M${from.x},${from.y} C${middle},${from.y} ${middle},${to.y} ${to.x},${to.y}`}
+      >
+        <title>{relationText(edge.relation, props.trans)}</title>
+      </path>
+      <circle className="jp-Labscale-Lineage-end" cx={to.x} cy={to.y} r={3} />
+    </g>
+  );
+}
+
+interface INodeProps {
+  placed: IPlacedNode;
+  focus: boolean;
+  trans: TranslationBundle;
+  onOpen: (() => void) | undefined;
+}
+
+function Node(props: INodeProps): JSX.Element {
+  const { placed, focus, trans, onOpen } = props;
+  const { node } = placed;
+  const icon = icons[node.noun];
+  const noun = nounText(node.noun, trans);
+  const number = node.number === null ? '' : ` ${node.number}`;
+  return (
+    <button
+      type="button"
+      className={`jp-Labscale-Lineage-node${focus ? ' jp-mod-focus' : ''}`}
+      style={{ left: placed.x, top: placed.y, width: nodeWidth, height: nodeHeight }}
+      onClick={onOpen}
+      disabled={!onOpen}
+      aria-current={focus ? 'true' : undefined}
+      title={`${node.name}${number}\n${noun}, ${formatAge(node.createdAt)}${
+        node.superseded ? `\n${trans.__('There is a newer version')}` : ''
+      }`}
+    >
+      <icon.react tag="span" />
+      <span className="jp-Labscale-Lineage-text">
+        <span className="jp-Labscale-grow">
+          {node.name}
+          {number}
+        </span>
+        <span className="jp-Labscale-dim">
+          {noun}
+          {node.superseded ? ` · ${trans.__('newer exists')}` : ''}
+        </span>
+      </span>
+    </button>
+  );
+}
