@@ -91,7 +91,7 @@ def copy_notebooks(into: Path) -> int:
         relative = source.relative_to(EXAMPLES)
         if source.suffix not in {".ipynb", ".py", ".json", ".md"} or source == Path(__file__).resolve():
             continue
-        if any(part.startswith(".") or part in {"__pycache__", "data"} for part in relative.parts):
+        if any(part.startswith(".") or part in {"__pycache__", "data", "tests"} for part in relative.parts):
             continue
         if not (into / relative).exists():
             (into / relative).parent.mkdir(parents=True, exist_ok=True)
