@@ -12,6 +12,9 @@ export interface Tables {
     description: string;
     metadataJson: string;
     sourceJson: string;
+    /** Of derivatives: the dataset and the analysis that they are the derivatives of; null where a folder was registered. */
+    derivedFromDatasetId: string | null;
+    derivedByAnalysisId: string | null;
     defaultParameterSetVersionId: string | null;
     latestVersionId: string;
     createdAt: string;
@@ -31,7 +34,9 @@ export interface Tables {
     entityNamesJson: string;
     metadataNamesJson: string;
     changesJson: string | null;
-    /** Where the paths of its objects start: `{"kind":"folder","path"}` or `{"kind":"store"}` with keys. */
+    /** The version that `changesJson` counts from: the last one before it that is whole. */
+    previousVersionId: string | null;
+    /** Where the paths of its objects start: `{"kind":"folder","path"}` as it was registered, or `{"kind":"store"}` with keys. */
     rootJson: string;
     madeByRunId: string | null;
     createdAt: string;
@@ -46,6 +51,7 @@ export interface Tables {
     /** Array of {path, sizeBytes, digest, mediaType, at, modifiedNs?}: `at` is the path below the folder, or the key in the store. */
     objectsJson: string;
     sizeBytes: number;
+    /** Empty until it is known, while the version is `digesting`. */
     digest: string;
     originJson: string | null;
   };

@@ -10,6 +10,8 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .addColumn('description', 'text', (column) => column.notNull())
     .addColumn('metadataJson', 'text', (column) => column.notNull())
     .addColumn('sourceJson', 'text', (column) => column.notNull())
+    .addColumn('derivedFromDatasetId', 'text')
+    .addColumn('derivedByAnalysisId', 'text')
     .addColumn('defaultParameterSetVersionId', 'text')
     .addColumn('latestVersionId', 'text', (column) => column.notNull())
     .addColumn('createdAt', 'text', (column) => column.notNull())
@@ -30,6 +32,7 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .addColumn('entityNamesJson', 'text', (column) => column.notNull())
     .addColumn('metadataNamesJson', 'text', (column) => column.notNull())
     .addColumn('changesJson', 'text')
+    .addColumn('previousVersionId', 'text')
     .addColumn('rootJson', 'text', (column) => column.notNull())
     .addColumn('madeByRunId', 'text')
     .addColumn('createdAt', 'text', (column) => column.notNull())
@@ -55,7 +58,6 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .addColumn('shardIndex', 'bigint', (column) => column.notNull())
     .addColumn('text', 'text', (column) => column.notNull())
     .addColumn('number', 'double precision')
-    .addPrimaryKeyConstraint('shardFieldKey', ['versionId', 'field', 'shardIndex'])
     .execute();
   await database.schema
     .createTable('query')
@@ -267,21 +269,29 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .execute();
   await database.schema.createIndex('datasetByOwnerName').on('dataset').columns(['owner', 'name']).unique().execute();
   await database.schema
+    .createIndex('datasetVersionByMadeByRunId')
+    .on('datasetVersion')
+    .columns(['madeByRunId'])
+    .unique()
+    .execute();
+  await database.schema
+    .createIndex('datasetByDerivedFromDatasetIdDerivedByAnalysisId')
+    .on('dataset')
+    .columns(['owner', 'derivedFromDatasetId', 'derivedByAnalysisId'])
+    .unique()
+    .execute();
+  await database.schema
     .createIndex('datasetVersionByDatasetIdNumber')
     .on('datasetVersion')
     .columns(['datasetId', 'number'])
     .unique()
     .execute();
   await database.schema.createIndex('shardByVersionIdKey').on('shard').columns(['versionId', 'key']).unique().execute();
+  // All that a filter reads, so that it reads nothing else; the rows are too many for a second index.
   await database.schema
     .createIndex('shardFieldByVersionIdFieldText')
     .on('shardField')
-    .columns(['versionId', 'field', 'text'])
-    .execute();
-  await database.schema
-    .createIndex('shardFieldByVersionIdFieldNumber')
-    .on('shardField')
-    .columns(['versionId', 'field', 'number'])
+    .columns(['versionId', 'field', 'text', 'number', 'shardIndex'])
     .execute();
   await database.schema
     .createIndex('queryByOwnerDatasetIdName')
