@@ -27,6 +27,10 @@ export namespace CommandIDs {
   export const saveParameters = 'labscale:save-parameters';
   /** Args: `parameterSetVersionIds?`, `datasetVersionId?`, `filter?`; without them, from the current notebook. */
   export const promote = 'labscale:promote';
+  /** Args: `parameterSetId`; its page. */
+  export const openParameterSet = 'labscale:open-parameter-set';
+  /** Args: `parameterSetId`. */
+  export const deleteParameterSet = 'labscale:delete-parameter-set';
   /** Args: `parameterSetId`, `versionId?`; a notebook with the values in it. */
   export const openParameters = 'labscale:open-parameters';
   /** Args: `versions` (ids of two or more set versions) or `runs`. */
