@@ -39,7 +39,7 @@ class Places:
     data: str
     objects: str
     helpers: str
-    """Folder of the package `labscale` itself."""
+    """Folder that holds the package `labscale` and nothing else, so that it shadows nothing on a path."""
 
 
 class Attempt:
@@ -129,11 +129,6 @@ class Attempt:
             _link(self._data_file(item), _below(self._input, item["path"]))
         for item in self._plan["analysis"].get("files", []):
             _link(os.path.join(self._places.objects, item["key"]), _below(self._work, item["path"]))
-        # A folder that holds `labscale` and nothing else: put on the path of other interpreters, it
-        # shadows nothing.
-        self._helpers = os.path.join(self._scratch, "helpers")
-        os.mkdir(self._helpers)
-        os.symlink(self._places.helpers, os.path.join(self._helpers, "labscale"))
         values = self._values()
         self._write("parameters.json", values)
         files = [{name: item[name] for name in ("path", "sizeBytes", "digest")} for item in shard["objects"]]
@@ -217,7 +212,7 @@ class Attempt:
             output=self._out,
             work=self._work,
             scratch=self._scratch,
-            helpers=self._helpers,
+            helpers=self._places.helpers,
             report=self._report,
         )
         log = CappedLog(os.path.join(self._folder, "log"))
@@ -230,7 +225,7 @@ class Attempt:
             os.close(log_read)
             os.close(result_read)
             os.close(channel)
-            _become_program(task.run, slot, log_write, result_write, task.environment, self._work)
+            _become_program(task.run, slot, log_write, result_write, self._work)
         os.close(log_write)
         os.close(result_write)
         verdict: AttemptFailure | None = None
@@ -497,9 +492,7 @@ def lost_report(plan: dict[str, Any], order: dict[str, Any], started_at: str, re
     }
 
 
-def _become_program(
-    run: Callable[[], None], slot: int, log: int, result: int, environment: dict[str, str], work: str
-) -> None:
+def _become_program(run: Callable[[int], None], slot: int, log: int, result: int, work: str) -> None:
     """In the fork: a session of its own, the log as output, then the program; never returns."""
     said: dict[str, Any] = {"exitKind": "succeeded"}
     try:
@@ -508,18 +501,15 @@ def _become_program(
         for number in (signal.SIGPIPE, signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
-            file.write("500")
+        with contextlib.suppress(OSError):
+            # Where the machine runs out of memory, the program is to go and not the worker.
+            os.write(os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC), b"500")
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.chdir(work)
-        os.environ.clear()
-        os.environ.update(environment)
-        # A program that is started and not forked passes this on by itself.
-        os.environ["LABSCALE_RESULT_FD"] = str(result)
-        run()
+        run(result)
     except AttemptFailure as failure:
         said = _said(failure)
     except OSError as error:

@@ -1,7 +1,7 @@
 """What an interpreter has installed: run by its path with that interpreter, it prints JSON.
 
-`{"python": "3.11.7", "packages": {"numpy": "2.4.6", ...}, "digest": "sha256:..."}`. Interpreters of one digest
-are taken to give the same derivatives.
+`{"python": "3.11.7", "packages": {"numpy": "2.4.6", ...}, "digest": "sha256:..."}`. Interpreters of one
+digest are taken to give the same derivatives.
 """
 
 from __future__ import annotations

@@ -19,8 +19,7 @@ from labscale.warm import limit_threads
 class ProgramTask:
     """What the fork of a slot runs: `run` returns, raises AttemptFailure, or replaces the process."""
 
-    run: Callable[[], None]
-    environment: dict[str, str]
+    run: Callable[[int], None]
     speaks: bool
     """Whether the program says itself how it ended; one that should and does not has died."""
 
@@ -54,11 +53,13 @@ class WarmNotebook:
         from labscale.notebook import run_notebook
 
         limit_threads(order["resources"]["cpus"], environment)
-        return ProgramTask(
-            run=lambda: run_notebook(self._shell, self._notebook, values, output, report, [work, helpers]),
-            environment=environment,
-            speaks=True,
-        )
+
+        def run(_: int) -> None:
+            os.environ.clear()
+            os.environ.update(environment)
+            run_notebook(self._shell, self._notebook, values, output, report, [work, helpers])
+
+        return ProgramTask(run=run, speaks=True)
 
 
 class FreshNotebook:
@@ -134,14 +135,12 @@ def _exec(arguments: list[str], environment: dict[str, str], speaks: bool) -> Pr
         path = os.pathsep.join(filter(None, [os.path.dirname(sys.executable), environment.get("PATH")]))
     environment = {**environment, "PATH": path or os.defpath}
 
-    def run() -> None:
-        result = int(os.environ["LABSCALE_RESULT_FD"])
+    def run(result: int) -> None:
         if speaks:
             os.set_inheritable(result, True)
-        else:
-            del os.environ["LABSCALE_RESULT_FD"]
+            environment["LABSCALE_RESULT_FD"] = str(result)
         try:
-            os.execvp(arguments[0], arguments)
+            os.execvpe(arguments[0], arguments, environment)
         except FileNotFoundError:
             raise AttemptFailure(
                 "exit-code", f"the program {arguments[0]} was not found", None, 127
@@ -155,7 +154,7 @@ def _exec(arguments: list[str], environment: dict[str, str], speaks: bool) -> Pr
                 "exit-code", f"{arguments[0]} cannot be started: {error}", None, 126
             ) from None
 
-    return ProgramTask(run=run, environment=environment, speaks=speaks)
+    return ProgramTask(run=run, speaks=speaks)
 
 
 def choose_program(
@@ -197,5 +196,5 @@ def choose_program(
                 sources.append(text.read())
     # The notebook's own modules are imported anew for each shard: they may look at the shard's environment.
     warm.import_all(warm.imported_modules(sources, own))
-    warm.settle()
+    warm.settle(shell)
     return WarmNotebook(notebook, shell)

@@ -9,6 +9,7 @@ import importlib
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from labscale.document import source_of
 
@@ -57,7 +58,7 @@ def import_all(names: Iterable[str]) -> None:
                 importlib.import_module(f"{module}.{attribute}")
 
 
-def settle() -> None:
+def settle(shell: Any) -> None:
     """Do once what each fork would do again, and hide objects from the collector: pages stay shared."""
     if "matplotlib.pyplot" in sys.modules:
         # The first drawing loads fonts and caches; this one touches none of pyplot's state.
@@ -68,6 +69,10 @@ def settle() -> None:
             figure = Figure(figsize=(1, 1))
             figure.add_subplot().set_title("0")
             FigureCanvasAgg(figure).draw()
+    with contextlib.suppress(Exception):
+        # IPython makes its formatters when it first shows a value.
+        shell.display_formatter.format(0)
+        shell.run_cell("None", silent=True)
     gc.collect()
     gc.freeze()
 

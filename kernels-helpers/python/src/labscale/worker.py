@@ -318,7 +318,10 @@ def main() -> int:
     parser.add_argument("--slots", type=int, required=True)
     parser.add_argument("--jupyter-python")
     options = parser.parse_args()
-    places = Places(os.path.abspath(options.data), os.path.abspath(options.objects), FOLDER)
+    own = os.path.join(os.path.abspath(options.data), "scratch", options.run, f"worker-{options.worker}")
+    places = Places(
+        os.path.abspath(options.data), os.path.abspath(options.objects), os.path.join(own, "helpers")
+    )
     try:
         with open(os.path.join(places.objects, "runs", options.run, "plan.json"), encoding="utf-8") as file:
             plan = json.load(file)
@@ -333,22 +336,25 @@ def main() -> int:
     os.dup2(2, 1)
     processes.adopt_orphans()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    options.ipython = os.path.join(places.data, "scratch", options.run, f"ipython-{options.worker}")
+    options.ipython = os.path.join(own, "ipython")
     identity = os.path.join(places.data, "workers", f"{options.worker}.json")
     dispatcher = Dispatcher(places, plan, options, input, output)
 
     def end(*_: object) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         dispatcher.end_slots()
-        _forget(identity, options.ipython)
+        _forget(identity, own)
         os._exit(128 + signal.SIGTERM)
 
     signal.signal(signal.SIGTERM, end)
     _introduce(identity, options.run)
+    shutil.rmtree(own, ignore_errors=True)
+    os.makedirs(places.helpers)
+    os.symlink(FOLDER, os.path.join(places.helpers, "labscale"))
     try:
         dispatcher.serve()
     finally:
-        _forget(identity, options.ipython)
+        _forget(identity, own)
     sys.stderr.flush()
     # What the notebook imported may leave threads or handlers that would keep an ordinary exit waiting.
     os._exit(0)
@@ -361,12 +367,12 @@ def _introduce(path: str, run: str) -> None:
     os.replace(path + ".new", path)
 
 
-def _forget(identity: str, ipython: str) -> None:
+def _forget(identity: str, own: str) -> None:
     with contextlib.suppress(OSError):
         os.unlink(identity)
-    shutil.rmtree(ipython, ignore_errors=True)
+    shutil.rmtree(own, ignore_errors=True)
     with contextlib.suppress(OSError):
-        os.rmdir(os.path.dirname(ipython))
+        os.rmdir(os.path.dirname(own))
 
 
 if __name__ == "__main__":
