@@ -2,6 +2,9 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { Registry, collectDefaultMetrics } from 'prom-client';
 import { join } from 'node:path';
+import { AnalysisRepository } from './analyses/analysis-repository.js';
+import { registerAnalysisRoutes } from './analyses/analysis-routes.js';
+import { AnalysisService } from './analyses/analysis-service.js';
 import type { Config } from './config.js';
 import { EventLog } from './events/event-log.js';
 import { EventStreams, registerEventRoutes } from './events/event-routes.js';
@@ -35,6 +38,7 @@ export function compose(config: Config, metadata: Metadata, _logger: Logger): Se
   const streams = new EventStreams(events);
   const metrics = new Registry();
   collectDefaultMetrics({ register: metrics });
+  const analyses = new AnalysisService(new AnalysisRepository(metadata.database), objects, events);
   return {
     access,
     idempotency,
@@ -43,6 +47,7 @@ export function compose(config: Config, metadata: Metadata, _logger: Logger): Se
     registerRoutes: (routes) => {
       registerServerRoutes(routes, config);
       registerEventRoutes(routes, streams, access);
+      registerAnalysisRoutes(routes, analyses);
     },
     endStreams: () => streams.end(),
     start: async () => {

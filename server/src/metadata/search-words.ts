@@ -1,13 +1,12 @@
-import { sql, type Expression, type RawBuilder, type SqlBool } from 'kysely';
-
-/** The words of a search, all of which must occur. */
+/** The words of a search, in lower case; all of them must occur. */
 export function searchWords(search: string | undefined): string[] {
-  return (search ?? '').toLowerCase().split(/\s+/).filter((word) => word !== '');
+  return (search ?? '')
+    .toLowerCase()
+    .split(/\s+/)
+    .filter((word) => word !== '');
 }
 
-/** True where a column has a text in it, whatever the case of ASCII letters; `%` and `_` stand for themselves. */
-export function contains(column: Expression<string>, text: string): RawBuilder<SqlBool> {
-  const pattern = `%${text.toLowerCase().replace(/[\\%_]/g, (mark) => `\\${mark}`)}%`;
-  // SQLite has no escape character unless one is named; PostgreSQL has this one by default.
-  return sql<SqlBool>`lower(${column}) like ${pattern} escape '\\'`;
+/** A LIKE pattern for texts that have a word in them, to be used with `escape '\'`. */
+export function containing(word: string): string {
+  return `%${word.replace(/[\\%_]/g, '\\$&')}%`;
 }
