@@ -11,7 +11,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from workbench import RUN, Workbench, notebook
+from workbench import RUN, SmallDisk, Workbench, notebook
 
 WRITE = "import os\nfrom pathlib import Path\nout = Path(os.environ['LABSCALE_OUTPUT'])\n"
 
@@ -532,3 +532,41 @@ def _bare_python(folder: Path) -> str:
 
     venv.create(folder / "bare", with_pip=False, symlinks=True)
     return str(folder / "bare" / "bin" / "python")
+
+
+FILL = """
+try:
+    with open('{path}', 'wb', buffering=0) as file:
+        while True: file.write(b'x' * 4096)
+except OSError as error:
+    {then}
+"""
+
+
+@pytest.mark.parametrize(
+    "where", ["program", "program that hides it", "command that hides it", "scratch", "log"]
+)
+def test_full_disk_is_told_and_publishes_nothing(bench: Workbench, where: str) -> None:
+    small = bench.data / "scratch" if where == "scratch" else bench.objects / "runs" / RUN / "attempts"
+    fill = FILL.format(path=bench.out() / "big", then="raise" if where == "program" else "print('hidden')")
+    if where == "scratch":
+        fill = "open('big', 'wb').write(b'x' * 2**21)"
+    if where == "log":
+        fill = "for _ in range(2000): print('x' * 1000)"
+    with SmallDisk(small, 1024) as disk:
+        if not disk.mounted:
+            pytest.skip("this user may not mount a small disk, so it cannot be full")
+        if where == "command that hides it":
+            bench.plan_command([sys.executable, "-c", fill.replace("{", "{{").replace("}", "}}")])
+        else:
+            bench.plan_notebook(notebook(fill))
+        worker = bench.worker()
+        worker.send(bench.order())
+        report = worker.report()
+        assert (report["state"], report["exitKind"]) == ("failed", "disk-full"), report
+        assert bench.claims() == [] and not report["claimed"]
+        assert list(bench.objects.rglob("*.new")) == []
+        if where != "log":
+            # The objects of a failed attempt made room for its report.
+            assert json.loads((bench.attempt() / "report.json").read_text()) == report
+        assert worker.finish() == 0

@@ -255,3 +255,23 @@ class Worker:
                 self.process.kill()
                 self.process.wait()
         self._reader.join(5)
+
+
+class SmallDisk:
+    """A file system of a few pages in memory over a folder, where this user may mount one."""
+
+    def __init__(self, folder: Path, size_kib: int) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        options = f"size={size_kib}k"
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True
+        )
+        self.mounted = mounted.returncode == 0
+
+    def __enter__(self) -> SmallDisk:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.mounted:
+            subprocess.run(["umount", str(self.folder)], check=True)
