@@ -20,8 +20,9 @@ from tornado.httputil import (
     RequestStartLine,
     ResponseStartLine,
 )
-from tornado.iostream import StreamClosedError
+from tornado.iostream import IOStream, StreamClosedError
 from tornado.tcpclient import TCPClient
+from tornado.util import TimeoutError as ConnectTimeout
 
 from .connection import Connection
 from .programs import ServerUnavailable
@@ -123,7 +124,11 @@ class ForwardHandler(APIHandler):
         complete = await self._upstream.finish()
         if self._browser_gone:
             return
-        if complete:
+        if self._upstream.token_refused:
+            # The token of a server before this one at the same port.
+            self.settings["labscale_server"].suspect(self._upstream.connection)
+            self._refuse(ServerUnavailable("The labscale server was restarted just now.", "Try again."))
+        elif complete:
             await self.finish(set_content_type=self._headers.get("Content-Type", "application/json"))
         elif not self._headers_written:
             self._refuse(
@@ -203,7 +208,7 @@ class ForwardHandler(APIHandler):
             connection = await server.connection()
             try:
                 return await _Upstream.open(self, connection, target, headers)
-            except (OSError, StreamClosedError):
+            except (OSError, StreamClosedError, ConnectTimeout):
                 # It may have been restarted just now: once more with what is found after a look.
                 server.suspect(connection)
                 if last:
@@ -228,10 +233,18 @@ class ForwardHandler(APIHandler):
 class _Upstream:
     """One request on its way to the labscale server; its answer goes to the handler as it comes."""
 
-    def __init__(self, handler: ForwardHandler, connection: HTTP1Connection) -> None:
-        self._connection = connection
-        self._answer = _Answer(handler)
+    def __init__(self, handler: ForwardHandler, connection: Connection, stream: IOStream) -> None:
+        self.connection = connection
+        # No limit on what comes back: an object may be larger than memory, and only a piece of it is held at a time.
+        parameters = HTTP1ConnectionParameters(no_keep_alive=True, max_body_size=2**62)
+        self._http = HTTP1Connection(stream, True, parameters)
+        self._answer = _Answer(handler, takes_refusal=connection.pid == 0)
         self._reading: asyncio.Future[bool] | None = None
+
+    @property
+    def token_refused(self) -> bool:
+        """True where a server of this machine did not know its own token."""
+        return self._answer.token_refused
 
     @classmethod
     async def open(
@@ -251,13 +264,11 @@ class _Upstream:
             timeout=10,
         )
         stream.set_nodelay(True)
-        # No limit on what comes back: an object may be larger than memory, and only a piece of it is held at a time.
-        parameters = HTTP1ConnectionParameters(no_keep_alive=True, max_body_size=2**62)
-        upstream = cls(handler, HTTP1Connection(stream, True, parameters))
+        upstream = cls(handler, connection, stream)
         headers["Host"] = parts.netloc
         headers["Authorization"] = f"Bearer {connection.token}"
         headers["Connection"] = "close"
-        await upstream._connection.write_headers(
+        await upstream._http.write_headers(
             RequestStartLine(
                 handler.request.method or "GET",
                 parts.path.rstrip("/") + target,
@@ -266,13 +277,13 @@ class _Upstream:
             headers,
         )
         # Read from now on, and not after the body: a server that refuses a body answers and closes before its end.
-        upstream._reading = asyncio.ensure_future(upstream._connection.read_response(upstream._answer))
+        upstream._reading = asyncio.ensure_future(upstream._http.read_response(upstream._answer))
         return upstream
 
     async def send(self, chunk: bytes) -> None:
         """Send a piece of the body."""
         try:
-            await self._connection.write(chunk)
+            await self._http.write(chunk)
         except StreamClosedError:
             # It has answered before the end of the body; the answer says why.
             pass
@@ -280,7 +291,7 @@ class _Upstream:
     async def finish(self) -> bool:
         """End the request and wait for the whole answer; False where it broke off."""
         with contextlib.suppress(StreamClosedError):
-            self._connection.finish()
+            self._http.finish()
         self._answer.may_begin.set()
         assert self._reading is not None
         await self._reading
@@ -289,12 +300,14 @@ class _Upstream:
     def close(self) -> None:
         """Give up; what waits for the answer goes on at once."""
         self._answer.may_begin.set()
-        self._connection.close()
+        self._http.close()
 
 
 class _Answer(HTTPMessageDelegate):
-    def __init__(self, handler: ForwardHandler) -> None:
+    def __init__(self, handler: ForwardHandler, takes_refusal: bool) -> None:
         self._handler = handler
+        self._takes_refusal = takes_refusal
+        self.token_refused = False
         self.complete = False
         # Tornado takes no answer before it has read the whole request.
         self.may_begin = asyncio.Event()
@@ -302,10 +315,15 @@ class _Answer(HTTPMessageDelegate):
     async def headers_received(self, start_line: Any, headers: HTTPHeaders) -> None:  # type: ignore[override]
         if start_line.code < 200:
             return
+        if start_line.code == 401 and not self._takes_refusal:
+            self.token_refused = True
+            return
         await self.may_begin.wait()
         await self._to_browser(self._handler.begin_answer, start_line, headers)
 
     async def data_received(self, chunk: bytes) -> None:  # type: ignore[override]
+        if self.token_refused:
+            return
         self._handler.write(chunk)
         # Waited for: a slow browser slows the server down instead of filling this process.
         await self._to_browser(self._handler.flush)

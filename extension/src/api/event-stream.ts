@@ -77,9 +77,6 @@ export class EventStream implements IDisposable {
         if (signal.aborted) return;
         this._setConnected(true);
         delayMs = firstDelayMs;
-        // With no id yet there is nothing to resume from, so what happened since the last answer is unknown.
-        if (this._wasConnected && this._lastEventId === null) this._emit({ type: 'reset' });
-        this._wasConnected = true;
         await this._read(response, signal);
       } catch (error) {
         if (isAborted(error) || signal.aborted) return;
@@ -99,10 +96,9 @@ export class EventStream implements IDisposable {
     for (;;) {
       const { done, value } = await reader.read();
       if (done || signal.aborted) return;
-      for (const event of parser.push(decoder.decode(value, { stream: true }))) {
-        if (event.id !== null) this._lastEventId = event.id;
-        this._emit(JSON.parse(event.data) as ServerEvent);
-      }
+      const events = parser.push(decoder.decode(value, { stream: true }));
+      this._lastEventId = parser.lastEventId ?? this._lastEventId;
+      for (const event of events) this._emit(JSON.parse(event.data) as ServerEvent);
     }
   }
 
@@ -127,7 +123,6 @@ export class EventStream implements IDisposable {
   private readonly _connectedChanged = new Signal<this, boolean>(this);
   private _abort: AbortController | null = null;
   private _lastEventId: string | null = null;
-  private _wasConnected = false;
   private _connected = false;
   private _disposed = false;
 }

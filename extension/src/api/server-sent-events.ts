@@ -1,6 +1,5 @@
 /** One event of a `text/event-stream`. */
 export interface IServerSentEvent {
-  id: string | null;
   type: string;
   data: string;
 }
@@ -12,6 +11,9 @@ export interface IServerSentEvent {
  * status but 200, and does not show the status.
  */
 export class EventStreamParser {
+  /** Where to resume: the id of the last event, one without data included. */
+  lastEventId: string | null = null;
+
   push(text: string): IServerSentEvent[] {
     this._buffer += text;
     const events: IServerSentEvent[] = [];
@@ -20,7 +22,8 @@ export class EventStreamParser {
     this._buffer = lines.pop() ?? '';
     for (const line of lines) {
       if (line === '') {
-        if (this._data.length > 0) events.push({ id: this._id, type: this._type, data: this._data.join('\n') });
+        this.lastEventId = this._id;
+        if (this._data.length > 0) events.push({ type: this._type, data: this._data.join('\n') });
         this._data = [];
         this._type = 'message';
         continue;

@@ -118,12 +118,13 @@ export const datasetPlugin: JupyterFrontEndPlugin<void> = {
   }
 };
 
-interface IPageArgs {
+// A type and not an interface: only a type fits the index signature of command arguments.
+type IPageArgs = {
   datasetId: string;
   versionId?: string;
   filter?: string;
   shardKey?: string;
-}
+};
 
 function pageArgs(row: DatasetRow): IPageArgs | null {
   switch (row.kind) {
