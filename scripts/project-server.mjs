@@ -35,7 +35,10 @@ export async function openProject(project, { python, env }) {
   });
   return {
     async labscale(...args) {
-      const { stdout } = await run(join(dirname(python), 'labscale'), ['--json', ...args], { cwd: project, env: environment });
+      const { stdout } = await run(join(dirname(python), 'labscale'), ['--json', ...args], {
+        cwd: project,
+        env: environment
+      });
       return JSON.parse(stdout);
     },
     stop: () => stop(child)

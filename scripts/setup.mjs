@@ -25,12 +25,16 @@ function digestOf(...names) {
   return hash.digest('hex');
 }
 
-const npm = (...args) =>
-  run('npm', args, { log, mend: 'Is the npm registry reachable? Then run `npm run setup` again.' });
+const npmInstall = (verb) =>
+  run('npm', [verb, '--no-audit', '--no-fund'], {
+    log,
+    mend: 'If the npm registry could not be reached, run `npm run setup` again.'
+  });
+const npmRun = (script, workspace) => run('npm', ['run', '--silent', script, '--workspace', workspace], { log });
 const pip = (...args) =>
   run(venvProgram('python'), ['-m', 'pip', '--disable-pip-version-check', 'install', ...args], {
     log,
-    mend: 'Is the Python package index reachable? Then run `npm run setup` again.'
+    mend: 'If the Python package index could not be reached, run `npm run setup` again.'
   });
 
 const steps = [
@@ -54,21 +58,21 @@ const steps = [
     made: [nodeProgram('node')],
     digest: () => digestOf('package-lock.json'),
     // `ci` empties node_modules first, from under whatever runs in this checkout; `install` changes only what differs.
-    make: () => npm(existsSync(join(root, 'node_modules')) ? 'install' : 'ci', '--no-audit', '--no-fund')
+    make: () => npmInstall(existsSync(join(root, 'node_modules')) ? 'install' : 'ci')
   },
   {
     name: 'server',
     says: 'labscale server',
     made: [join(root, 'server/dist/labscale-server.mjs')],
     digest: () => digestOf('package-lock.json', 'tsconfig.base.json', 'schema', 'server'),
-    make: () => npm('run', 'bundle', '--workspace', 'server')
+    make: () => npmRun('bundle', 'server')
   },
   {
     name: 'extension',
     says: 'JupyterLab extension',
     made: [join(root, 'extension/jupyterlab_labscale/labextension/package.json')],
     digest: () => digestOf('package-lock.json', 'tsconfig.base.json', 'schema', 'extension'),
-    make: () => npm('run', 'build', '--workspace', 'extension')
+    make: () => npmRun('build', 'extension')
   },
   {
     name: 'packages',

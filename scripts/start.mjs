@@ -26,8 +26,10 @@ async function choosePort(asked) {
     throw new Error(`No port from ${defaultPort} on is free; name one with --port.`);
   }
   const port = Number(asked);
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new Error(`--port: ${asked} is not a port; give a number from 1 to 65535.`);
-  if (!(await isFree(port))) throw new Error(`--port: ${port} is taken by another program; name a free one, or leave --port out.`);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new Error(`--port: ${asked} is not a port; give a number from 1 to 65535.`);
+  if (!(await isFree(port)))
+    throw new Error(`--port: ${port} is taken by another program; name a free one, or leave --port out.`);
   return port;
 }
 

@@ -12,7 +12,15 @@ export async function buildWheels(folder) {
   for (const name of readdirSync(folder)) if (name.endsWith('.whl')) rmSync(join(folder, name));
   for (const source of ['kernels-helpers/python', 'extension']) {
     // What builds them is pinned in scripts/requirements.txt; an isolated build would fetch something newer.
-    await run(venvProgram('python'), ['-m', 'build', '--wheel', '--no-isolation', '--outdir', folder, join(root, source)]);
+    await run(venvProgram('python'), [
+      '-m',
+      'build',
+      '--wheel',
+      '--no-isolation',
+      '--outdir',
+      folder,
+      join(root, source)
+    ]);
   }
   return readdirSync(folder)
     .filter((name) => name.endsWith('.whl'))
