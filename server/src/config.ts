@@ -1,5 +1,6 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
+import { faultPointNames, type FaultPointName } from './runs/fault-point.js';
 
 /** What the environment says; this is the only file that reads it. */
 export interface Config {
@@ -19,6 +20,10 @@ export interface Config {
   metadata: 'sqlite';
   objects: 'local';
   runner: 'local';
+  /** What programs see of this server's environment. */
+  workerEnvironment: Readonly<Record<string, string>>;
+  /** Tests only: the step of a run at which the server is to be killed, and at which time that it comes by. */
+  faultPoint: { name: FaultPointName; nth: number } | undefined;
 }
 
 export class ConfigError extends Error {}
@@ -47,6 +52,28 @@ function whole(
   return value;
 }
 
+/** Programs get the environment without what opens this server, Jupyter or the hub to whoever holds it. */
+function programEnvironment(environment: NodeJS.ProcessEnv): Record<string, string> {
+  const secret = /^(LABSCALE_|JUPYTERHUB_|JPY_)|^JUPYTER_TOKEN$|^CONFIGPROXY_/;
+  return Object.fromEntries(
+    Object.entries(environment).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined && !secret.test(entry[0])
+    )
+  );
+}
+
+function readFaultPoint(text: string | undefined): Config['faultPoint'] {
+  if (text === undefined) return undefined;
+  const [name, nth] = text.split(':');
+  const found = faultPointNames.find((known) => known === name);
+  if (found === undefined || !/^[1-9]\d*$/.test(nth ?? '')) {
+    throw new ConfigError(
+      `LABSCALE_FAULT_POINT is "${text}"; it must be NAME:NTH with one of ${faultPointNames.join(', ')}`
+    );
+  }
+  return { name: found, nth: Number(nth) };
+}
+
 /** Reads and checks the configuration. Raises ConfigError with the name of the variable at fault. */
 export function readConfig(environment: NodeJS.ProcessEnv): Config {
   const projectFolder = resolve(environment['LABSCALE_PROJECT'] ?? '.');
@@ -68,6 +95,8 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     logLevel: choice(environment, 'LABSCALE_LOG_LEVEL', ['fatal', 'error', 'warn', 'info', 'debug', 'trace'], 'info'),
     metadata: choice(environment, 'LABSCALE_METADATA', ['sqlite'], 'sqlite'),
     objects: choice(environment, 'LABSCALE_OBJECTS', ['local'], 'local'),
-    runner: choice(environment, 'LABSCALE_RUNNER', ['local'], 'local')
+    runner: choice(environment, 'LABSCALE_RUNNER', ['local'], 'local'),
+    workerEnvironment: programEnvironment(environment),
+    faultPoint: readFaultPoint(environment['LABSCALE_FAULT_POINT'])
   };
 }

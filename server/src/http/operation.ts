@@ -1,7 +1,8 @@
 import { apiPrefix, operations, operationSchemas, type OperationId, type Operations } from '@labscale/schema';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Access } from '../metadata/access.js';
-import type { Idempotency } from '../metadata/idempotency.js';
+import type { Writing } from '../metadata/database.js';
+import type { Idempotency, Remember } from '../metadata/idempotency.js';
 import type { User } from './identify.js';
 
 export interface Call<K extends OperationId> {
@@ -11,6 +12,11 @@ export interface Call<K extends OperationId> {
   user: User;
   request: FastifyRequest;
   reply: FastifyReply;
+  /**
+   * Writes the answer to the request's idempotency key, where it has one, as a part of the caller's transaction: a crash
+   * then leaves both or neither. A handler that does not ask for it has its answer remembered after it.
+   */
+  remember: (writing: Writing, answer: Operations[K]['result']) => Promise<void>;
 }
 
 /** Operations that answer with a stream or with nothing have no result to give. */
@@ -50,13 +56,21 @@ export class OperationRoutes {
           if (subject === undefined) throw new Error(`operation ${id} has a policy but its path names nothing`);
           await this.access.require(user, operation.policy, String(subject));
         }
-        const call = { params, query: request.query, body: request.body, user, request, reply } as unknown as Call<K>;
-        const answer = () => handler(call);
+        const answer = (remember: Remember) =>
+          handler({
+            params,
+            query: request.query,
+            body: request.body,
+            user,
+            request,
+            reply,
+            remember
+          } as unknown as Call<K>);
         const key = request.headers['idempotency-key'];
         const result =
           'idempotent' in operation && typeof key === 'string'
             ? await this.idempotency.once(user, id, key, { params, body: request.body }, answer)
-            : await answer();
+            : await answer(async () => {});
         if (reply.sent || 'answers' in operation) return reply;
         const status = 'status' in operation ? operation.status : 200;
         return status === 204 ? reply.code(204).send() : reply.code(status).send(result);

@@ -2,18 +2,27 @@ import { createHash } from 'node:crypto';
 import type { User } from '../http/identify.js';
 import { ProblemError } from '../problem-error.js';
 import { canonicalJson } from './canonical-json.js';
-import type { Database } from './database.js';
+import type { Database, Writing } from './database.js';
+
+/** Writes the answer in a transaction of the one who answers; at most once. */
+export type Remember = (writing: Writing, answer: unknown) => Promise<void>;
 
 /**
  * Gives the first answer again to a request that comes twice with one key. Two at once in this process share one execution;
- * the row is written after success only, so a failed request may be tried again with its key.
+ * the row is written on success only, so a failed request may be tried again with its key.
  */
 export class Idempotency {
   readonly #underway = new Map<string, { bodyDigest: string; answer: Promise<unknown> }>();
 
   constructor(private readonly database: Database) {}
 
-  async once<T>(user: User, operation: string, key: string, request: unknown, execute: () => Promise<T>): Promise<T> {
+  async once<T>(
+    user: User,
+    operation: string,
+    key: string,
+    request: unknown,
+    execute: (remember: Remember) => Promise<T>
+  ): Promise<T> {
     if (key.length < 1 || key.length > 200) {
       throw new ProblemError('REQUEST_INVALID', 'An idempotency key has 1 to 200 characters.', {
         field: 'Idempotency-Key'
@@ -43,18 +52,23 @@ export class Idempotency {
         if (row.bodyDigest !== bodyDigest) throw conflict();
         return JSON.parse(row.answer) as T;
       }
-      const result = await execute();
-      await this.database
-        .insertInto('idempotency')
-        .values({
-          owner: user.name,
-          operation,
-          key,
-          bodyDigest,
-          answer: JSON.stringify(result),
-          createdAt: new Date().toISOString()
-        })
-        .execute();
+      let remembered = false;
+      const remember: Remember = async (writing, given) => {
+        remembered = true;
+        await writing
+          .insertInto('idempotency')
+          .values({
+            owner: user.name,
+            operation,
+            key,
+            bodyDigest,
+            answer: JSON.stringify(given),
+            createdAt: new Date().toISOString()
+          })
+          .execute();
+      };
+      const result = await execute(remember);
+      if (!remembered) await remember(this.database, result);
       return result;
     })();
     this.#underway.set(place, { bodyDigest, answer });

@@ -10,7 +10,10 @@ export function plus(a: Capacity, b: Capacity): Capacity {
 
 /** How many such tasks the machine holds at once; at least one. */
 export function placesFor(task: Capacity, machine: Capacity): number {
-  return Math.max(1, Math.min(Math.floor(machine.cpus / task.cpus), Math.floor(machine.memoryBytes / task.memoryBytes)));
+  return Math.max(
+    1,
+    Math.min(Math.floor(machine.cpus / task.cpus), Math.floor(machine.memoryBytes / task.memoryBytes))
+  );
 }
 
 /** A task larger than the whole machine runs alone. */
@@ -34,10 +37,15 @@ export interface Contender {
  * Who gets the next free place: who holds the smallest share, the earlier in the list among equals. Where that one's task
  * does not fit yet, nobody gets it: the place is kept, so that many small tasks never starve a large one.
  */
-export function nextToServe<C extends Contender>(contenders: readonly C[], machine: Capacity, used: Capacity): C | undefined {
+export function nextToServe<C extends Contender>(
+  contenders: readonly C[],
+  machine: Capacity,
+  used: Capacity
+): C | undefined {
   let chosen: C | undefined;
   for (const contender of contenders) {
-    if (chosen === undefined || dominantShare(contender.used, machine) < dominantShare(chosen.used, machine)) chosen = contender;
+    if (chosen === undefined || dominantShare(contender.used, machine) < dominantShare(chosen.used, machine))
+      chosen = contender;
   }
   return chosen !== undefined && fits(chosen.next, used, machine) ? chosen : undefined;
 }

@@ -62,10 +62,7 @@ export class LocalRunner implements Runner {
     this.#pump();
   }
 
-  async adopt(
-    order: RunOrder,
-    attempts: readonly (AttemptName & { resources: Resources })[]
-  ): Promise<AttemptName[]> {
+  async adopt(order: RunOrder, attempts: readonly (AttemptName & { resources: Resources })[]): Promise<AttemptName[]> {
     const { runId } = order;
     const taken: (AttemptName & { resources: Resources })[] = [];
     if (this.#livingWorkers(runId).length > 0) {
@@ -198,7 +195,8 @@ export class LocalRunner implements Runner {
       {
         message: (message) => this.#hear(post, workerId, message),
         gone: (detail) => void this.#workerGone(post, worker, detail),
-        nonsense: (line) => this.logger.warn({ runId, workerId, line: line.slice(0, 500) }, 'a worker said what is not of the protocol')
+        nonsense: (line) =>
+          this.logger.warn({ runId, workerId, line: line.slice(0, 500) }, 'a worker said what is not of the protocol')
       }
     );
     this.logger.info({ runId, workerId, slots: worker.slots }, 'worker started');
@@ -213,7 +211,8 @@ export class LocalRunner implements Runner {
     }
     const { index, attempt } = message;
     if (message.event === 'started') this.#emit({ kind: 'started', runId, index, attempt, at: message.at, workerId });
-    else if (message.event === 'progress') this.#emit({ kind: 'progress', runId, index, attempt, progress: message.progress });
+    else if (message.event === 'progress')
+      this.#emit({ kind: 'progress', runId, index, attempt, progress: message.progress });
     else {
       if (!post.sent.delete(keyOf(message))) return;
       this.#pump();

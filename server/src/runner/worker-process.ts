@@ -41,7 +41,11 @@ export class WorkerProcess {
     readonly workerId: string,
     readonly slots: number,
     interpreter: string,
-    handlers: { message: (message: WorkerMessage) => void; gone: (detail: string) => void; nonsense: (line: string) => void }
+    handlers: {
+      message: (message: WorkerMessage) => void;
+      gone: (detail: string) => void;
+      nonsense: (line: string) => void;
+    }
   ) {
     const folder = join(place.dataFolder, 'workers');
     mkdirSync(folder, { recursive: true });
@@ -49,7 +53,16 @@ export class WorkerProcess {
     this.#logFile = join(folder, `${workerId}.log`);
     const log = openSync(this.#logFile, 'a', 0o600);
     const program = join(place.helpersFolder, 'labscale', 'worker.py');
-    const options = ['--data', place.dataFolder, '--objects', place.objectsFolder, '--run', runId, '--worker', workerId];
+    const options = [
+      '--data',
+      place.dataFolder,
+      '--objects',
+      place.objectsFolder,
+      '--run',
+      runId,
+      '--worker',
+      workerId
+    ];
     try {
       this.#child = spawn(
         interpreter,
