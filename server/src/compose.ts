@@ -1,19 +1,35 @@
+import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { Registry, collectDefaultMetrics } from 'prom-client';
-import { join } from 'node:path';
 import { AnalysisRepository } from './analyses/analysis-repository.js';
 import { registerAnalysisRoutes } from './analyses/analysis-routes.js';
 import { AnalysisService } from './analyses/analysis-service.js';
 import type { Config } from './config.js';
+import { DatasetFolders } from './datasets/dataset-folder.js';
+import { DatasetRepository } from './datasets/dataset-repository.js';
+import { registerDatasetRoutes } from './datasets/dataset-routes.js';
+import { DatasetService } from './datasets/dataset-service.js';
+import { Indexer } from './datasets/indexer.js';
+import { ObjectReader } from './datasets/object-reader.js';
+import { QueryService } from './datasets/query-service.js';
+import { ShardRepository } from './datasets/shard-repository.js';
+import { ShardService } from './datasets/shard-service.js';
+import { DatasetShardSource } from './datasets/shard-source.js';
 import { EventLog } from './events/event-log.js';
 import { EventStreams, registerEventRoutes } from './events/event-routes.js';
 import type { OperationRoutes } from './http/operation.js';
 import { registerServerRoutes } from './http/server-routes.js';
+import { LineageRepository } from './lineage/lineage-repository.js';
+import { registerLineageRoutes } from './lineage/lineage-routes.js';
+import { LineageService } from './lineage/lineage-service.js';
 import { Access } from './metadata/access.js';
 import type { Metadata } from './metadata/database.js';
 import { Idempotency } from './metadata/idempotency.js';
 import { LocalObjectStore } from './objects/local-object-store.js';
+import { SnippetRepository } from './snippets/snippet-repository.js';
+import { registerSnippetRoutes } from './snippets/snippet-routes.js';
+import { SnippetService } from './snippets/snippet-service.js';
 
 /** Everything that a request or the run loop needs, made once from the configuration. */
 export interface Services {
@@ -30,15 +46,53 @@ export interface Services {
 }
 
 /** The one place that names concrete adapters. */
-export function compose(config: Config, metadata: Metadata, _logger: Logger): Services {
+export function compose(config: Config, metadata: Metadata, logger: Logger): Services {
+  const { database } = metadata;
   const objects = new LocalObjectStore(join(config.dataFolder, 'objects'));
-  const access = new Access(metadata.database);
-  const idempotency = new Idempotency(metadata.database);
+  const access = new Access(database);
+  const idempotency = new Idempotency(database);
   const events = new EventLog();
   const streams = new EventStreams(events);
   const metrics = new Registry();
   collectDefaultMetrics({ register: metrics });
-  const analyses = new AnalysisService(new AnalysisRepository(metadata.database), objects, events);
+
+  const folders = new DatasetFolders(config.projectFolder, config.dataFolder);
+  const datasetRepository = new DatasetRepository(database);
+  const shardRepository = new ShardRepository(database);
+  const reader = new ObjectReader(folders, objects);
+  const indexer = new Indexer(
+    database,
+    datasetRepository,
+    shardRepository,
+    folders,
+    objects,
+    events,
+    logger,
+    metadata.refreshStatistics
+  );
+  const datasets = new DatasetService(
+    database,
+    datasetRepository,
+    shardRepository,
+    folders,
+    indexer,
+    objects,
+    access,
+    events
+  );
+  const shards = new ShardService(datasets, datasetRepository, shardRepository, reader);
+  const queries = new QueryService(datasetRepository, events);
+
+  const analyses = new AnalysisService(new AnalysisRepository(database), objects, events);
+
+  const snippets = new SnippetService(
+    new SnippetRepository(database),
+    new DatasetShardSource(access, datasets, datasetRepository, shardRepository, reader),
+    async (_user, analysisId) => analyses.source((await analyses.get(analysisId)).latestVersion),
+    access,
+    events
+  );
+  const lineage = new LineageService(new LineageRepository(database));
   return {
     access,
     idempotency,
@@ -47,12 +101,18 @@ export function compose(config: Config, metadata: Metadata, _logger: Logger): Se
     registerRoutes: (routes) => {
       registerServerRoutes(routes, config);
       registerEventRoutes(routes, streams, access);
+      registerDatasetRoutes(routes, datasets, shards, queries);
+      registerSnippetRoutes(routes, snippets);
       registerAnalysisRoutes(routes, analyses);
+      registerLineageRoutes(routes, lineage);
     },
     endStreams: () => streams.end(),
     start: async () => {
       await objects.sweep();
+      await indexer.start();
     },
-    stop: async () => {}
+    stop: async () => {
+      await indexer.stop();
+    }
   };
 }

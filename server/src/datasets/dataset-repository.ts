@@ -106,12 +106,8 @@ export class DatasetRepository {
     return row !== undefined;
   }
 
-  async getVersion(versionId: string): Promise<StoredVersion | undefined> {
-    const row = await this.database
-      .selectFrom('datasetVersion')
-      .selectAll()
-      .where('id', '=', versionId)
-      .executeTakeFirst();
+  async getVersion(versionId: string, reading: Writing = this.database): Promise<StoredVersion | undefined> {
+    const row = await reading.selectFrom('datasetVersion').selectAll().where('id', '=', versionId).executeTakeFirst();
     return row && toVersion(row);
   }
 
