@@ -103,7 +103,8 @@ export class ParameterListModel implements IDisposable {
           groups.set(id, { items: page.items, total: page.total, nextCursor: page.nextCursor, loading: false });
         })
       );
-      this._analyses = search === '' ? analyses.items : analyses.items.filter(({ id }) => (groups.get(id)?.total ?? 0) > 0);
+      this._analyses =
+        search === '' ? analyses.items : analyses.items.filter(({ id }) => (groups.get(id)?.total ?? 0) > 0);
       this._groups = groups;
       this.error = null;
     } catch (error) {

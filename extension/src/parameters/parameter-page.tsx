@@ -273,9 +273,7 @@ function ValueTable(props: IDetailsProps): JSX.Element {
               </th>
               <td>
                 <code>{valueText(value, 400)}</code> {spec?.unit}
-                {changed && (
-                  <span className="jp-Labscale-SaveForm-was">{trans.__('was %1', valueText(was, 40))}</span>
-                )}
+                {changed && <span className="jp-Labscale-SaveForm-was">{trans.__('was %1', valueText(was, 40))}</span>}
               </td>
             </tr>
           );
@@ -296,10 +294,7 @@ function ProvenanceTable(props: { provenance: Provenance; trans: TranslationBund
     [trans.__('Notebook'), provenance.notebookPath],
     [trans.__('Kernel'), [provenance.kernelName, provenance.languageVersion].filter(Boolean).join(' ') || null],
     [trans.__('Commit'), commit],
-    [
-      trans.__('Time a shard'),
-      provenance.secondsPerShard === null ? null : formatDuration(provenance.secondsPerShard)
-    ],
+    [trans.__('Time a shard'), provenance.secondsPerShard === null ? null : formatDuration(provenance.secondsPerShard)],
     [trans.__('Values from'), provenance.capturedFrom.map((from) => fromText(from, trans)).join(', ') || null]
   ];
   return (
@@ -352,7 +347,14 @@ function NoteEditor(props: { labscale: ILabscale; set: ParameterSet }): JSX.Elem
     setBusy(true);
     setError(null);
     try {
-      const list = [...new Set(tags.split(',').map((tag) => tag.trim()).filter((tag) => tag !== ''))];
+      const list = [
+        ...new Set(
+          tags
+            .split(',')
+            .map((tag) => tag.trim())
+            .filter((tag) => tag !== '')
+        )
+      ];
       await labscale.client.call('updateParameterSet', {
         params: { parameterSetId: set.id },
         body: { note, tags: list }
@@ -380,7 +382,11 @@ function NoteEditor(props: { labscale: ILabscale; set: ParameterSet }): JSX.Elem
         value={tags}
         onChange={(event) => setTags(event.target.value)}
       />
-      {error !== null && <ListState trans={trans} loading={false} error={error} empty={false} emptyText="" onRetry={() => void save()}>{null}</ListState>}
+      {error !== null && (
+        <ListState trans={trans} loading={false} error={error} empty={false} emptyText="" onRetry={() => void save()}>
+          {null}
+        </ListState>
+      )}
       <button type="button" className="jp-Labscale-Button" disabled={!changed || busy} onClick={() => void save()}>
         {trans.__('Keep')}
       </button>

@@ -17,7 +17,7 @@ import { CommandIDs, paletteCategory } from '../commands';
 import { ILabscale, ISidebar } from '../tokens';
 import { describeError } from '../ui/error-notice';
 import { compareIcon, forkIcon, parametersIcon, promoteIcon, starIcon } from '../ui/icons';
-import { openMenu } from '../ui/open-menu';
+import { openMenu, type IMenuEntry } from '../ui/open-menu';
 import { showDefaultDialog } from './default-dialog';
 import { showForkDialog } from './fork-dialog';
 import { openInNotebook } from './open-parameters';
@@ -68,7 +68,8 @@ export const parameterPlugin: JupyterFrontEndPlugin<void> = {
       if (parameterSetId === null) return null;
       const set = await client.call('getParameterSet', { params: { parameterSetId } });
       const versionId = args['versionId'];
-      if (typeof versionId !== 'string' || versionId === set.latestVersion.id) return { set, version: set.latestVersion };
+      if (typeof versionId !== 'string' || versionId === set.latestVersion.id)
+        return { set, version: set.latestVersion };
       return { set, version: await client.call('getParameterSetVersion', { params: { versionId } }) };
     };
     /** Runs what a command does; why it failed is told as Lab tells it. */
@@ -107,24 +108,21 @@ export const parameterPlugin: JupyterFrontEndPlugin<void> = {
         const set = await showSaveDialog(panel, labscale, docManager.services.contents);
         if (set === null) return null;
         model.select(set.id);
-        Notification.success(
-          trans.__('Saved “%1”, version %2.', set.name, set.latestVersion.number),
-          {
-            autoClose: 15_000,
-            actions: [
-              {
-                label: trans.__('Promote'),
-                displayType: 'accent',
-                callback: () =>
-                  void commands.execute(CommandIDs.promote, { parameterSetVersionIds: [set.latestVersion.id] })
-              },
-              {
-                label: trans.__('Show'),
-                callback: () => void commands.execute(CommandIDs.openParameterSet, { parameterSetId: set.id })
-              }
-            ]
-          }
-        );
+        Notification.success(trans.__('Saved “%1”, version %2.', set.name, set.latestVersion.number), {
+          autoClose: 15_000,
+          actions: [
+            {
+              label: trans.__('Promote'),
+              displayType: 'accent',
+              callback: () =>
+                void commands.execute(CommandIDs.promote, { parameterSetVersionIds: [set.latestVersion.id] })
+            },
+            {
+              label: trans.__('Show'),
+              callback: () => void commands.execute(CommandIDs.openParameterSet, { parameterSetId: set.id })
+            }
+          ]
+        });
         return { parameterSetId: set.id, versionId: set.latestVersion.id };
       }
     });
@@ -244,7 +242,11 @@ export const parameterPlugin: JupyterFrontEndPlugin<void> = {
           if (found === null) return;
           const answer = await showDialog({
             title: trans.__('Delete “%1”?', found.set.name),
-            body: trans._n('Its %1 version is deleted with it.', 'Its %1 versions are deleted with it.', found.set.versionCount),
+            body: trans._n(
+              'Its %1 version is deleted with it.',
+              'Its %1 versions are deleted with it.',
+              found.set.versionCount
+            ),
             buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: trans.__('Delete') })]
           });
           if (!answer.button.accept) return;
@@ -257,20 +259,21 @@ export const parameterPlugin: JupyterFrontEndPlugin<void> = {
     const menu = (set: ParameterSet, x: number, y: number): void => {
       const args = { parameterSetId: set.id };
       const ticked = [...new Set([set.latestVersion.id, ...model.ticked])];
+      const entries: (IMenuEntry | null)[] = [
+        { command: CommandIDs.openParameterSet, args },
+        { command: CommandIDs.openParameters, args },
+        { command: CommandIDs.promote, args: { parameterSetVersionIds: [set.latestVersion.id] } },
+        null,
+        { command: CommandIDs.compare, args: { versions: ticked } },
+        { command: CommandIDs.forkParameters, args },
+        { command: CommandIDs.setDefaultParameters, args },
+        { command: CommandIDs.openLineage, args: { id: set.latestVersion.id, name: set.name } },
+        null,
+        { command: CommandIDs.deleteParameterSet, args }
+      ];
       openMenu(
         commands,
-        [
-          { command: CommandIDs.openParameterSet, args },
-          { command: CommandIDs.openParameters, args },
-          { command: CommandIDs.promote, args: { parameterSetVersionIds: [set.latestVersion.id] } },
-          null,
-          { command: CommandIDs.compare, args: { versions: ticked } },
-          { command: CommandIDs.forkParameters, args },
-          { command: CommandIDs.setDefaultParameters, args },
-          { command: CommandIDs.openLineage, args: { id: set.latestVersion.id, name: set.name } },
-          null,
-          { command: CommandIDs.deleteParameterSet, args }
-        ].filter((entry) => entry === null || commands.hasCommand(entry.command)),
+        entries.filter((entry) => entry === null || commands.hasCommand(entry.command)),
         x,
         y
       );
@@ -312,7 +315,13 @@ export const parameterPlugin: JupyterFrontEndPlugin<void> = {
         commands.notifyCommandChanged(id);
       }
     });
-    sidebar.addSection({ id: 'labscale-parameters', rank: 200, title: trans.__('Parameters'), widget: section, toolbar });
+    sidebar.addSection({
+      id: 'labscale-parameters',
+      rank: 200,
+      title: trans.__('Parameters'),
+      widget: section,
+      toolbar
+    });
 
     for (const command of [
       CommandIDs.showParameters,

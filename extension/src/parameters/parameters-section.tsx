@@ -98,7 +98,9 @@ function Parameters(props: IParametersProps): JSX.Element {
               ? trans.__('Tuned values will be kept here. Open a notebook, tune it, and choose Save parameters.')
               : trans.__('No set fits this search.')
           }
-          {...(model.search === '' ? { emptyAction: { label: trans.__('Choose a dataset to tune on'), onClick: actions.begin } } : {})}
+          {...(model.search === ''
+            ? { emptyAction: { label: trans.__('Choose a dataset to tune on'), onClick: actions.begin } }
+            : {})}
           onRetry={() => void model.refresh()}
         >
           <VirtualList
@@ -162,7 +164,10 @@ function drawRow(row: ParameterRow, props: IParametersProps): IVirtualListRow {
         content: <SetRow set={row.set} {...props} />
       };
     case 'more':
-      return { level: 2, content: <span className="jp-Labscale-Parameters-hint">{trans._n('%1 more', '%1 more', row.left)}</span> };
+      return {
+        level: 2,
+        content: <span className="jp-Labscale-Parameters-hint">{trans._n('%1 more', '%1 more', row.left)}</span>
+      };
     case 'none':
       return { level: 2, content: <span className="jp-Labscale-Parameters-hint">{trans.__('No set saved yet')}</span> };
     case 'loading':
@@ -220,7 +225,8 @@ function SetRow(props: IParametersProps & { set: ParameterSet }): JSX.Element {
 /** What differs from the parent or the version before, with the new values. */
 export function changesText(set: ParameterSet, trans: TranslationBundle): string {
   const names = set.changedFromParent;
-  if (names.length === 0) return set.parent === null && set.versionCount === 1 ? trans.__('first of its kind') : trans.__('same values');
+  if (names.length === 0)
+    return set.parent === null && set.versionCount === 1 ? trans.__('first of its kind') : trans.__('same values');
   return names
     .slice(0, 3)
     .map((name) => `${name} ${valueText(set.latestVersion.values[name], 16)}`)

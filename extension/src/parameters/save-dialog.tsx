@@ -110,7 +110,10 @@ function SaveForm(props: ISaveFormProps): JSX.Element {
         help={
           previous === null
             ? trans.__('A new set.')
-            : trans.__('Becomes version %1 of this set; another name starts a new one.', previous.latestVersion.number + 1)
+            : trans.__(
+                'Becomes version %1 of this set; another name starts a new one.',
+                previous.latestVersion.number + 1
+              )
         }
       >
         <input
@@ -296,9 +299,7 @@ function VariableRow(props: IPartProps & { variable: IDraftVariable }): JSX.Elem
       <label>
         <input type="checkbox" checked={ticked} onChange={tick} />
         <code>{name}</code>
-        {variable.origin === 'widgets' && (
-          <span className="jp-Labscale-SaveForm-unit">{trans.__('widget')}</span>
-        )}
+        {variable.origin === 'widgets' && <span className="jp-Labscale-SaveForm-unit">{trans.__('widget')}</span>}
       </label>
       {ticked ? (
         <ValueEditor

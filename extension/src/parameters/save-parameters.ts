@@ -65,7 +65,14 @@ export async function saveDraft(
     provenance: provenanceOf(form.draft, panel),
     ...(thumbnail === null ? {} : { thumbnail })
   };
-  const tags = [...new Set(form.tags.split(',').map((tag) => tag.trim()).filter((tag) => tag !== ''))];
+  const tags = [
+    ...new Set(
+      form.tags
+        .split(',')
+        .map((tag) => tag.trim())
+        .filter((tag) => tag !== '')
+    )
+  ];
   const previous = previousSet(form.draft, form.name);
   if (previous === null) {
     return client.call('createParameterSet', {

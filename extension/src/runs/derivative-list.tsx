@@ -50,10 +50,7 @@ export function DerivativeList(props: IDerivativeListProps): JSX.Element {
   React.useEffect(() => {
     if (published !== null) void read(null);
   }, [published, read, round]);
-  const rows = React.useMemo(
-    () => items.flatMap((item) => item.objects.map((object) => ({ item, object }))),
-    [items]
-  );
+  const rows = React.useMemo(() => items.flatMap((item) => item.objects.map((object) => ({ item, object }))), [items]);
   const onRange = React.useCallback(
     (_: number, last: number) => {
       if (cursor !== null && last >= rows.length - 20) void read(cursor);
@@ -73,7 +70,9 @@ export function DerivativeList(props: IDerivativeListProps): JSX.Element {
       loading={loading}
       error={error}
       empty={rows.length === 0}
-      emptyText={trans.__('The tasks wrote nothing. In the notebook, write into the folder that labscale.output() gives.')}
+      emptyText={trans.__(
+        'The tasks wrote nothing. In the notebook, write into the folder that labscale.output() gives.'
+      )}
       onRetry={() => setRound(round + 1)}
     >
       <VirtualList
@@ -99,9 +98,7 @@ export function DerivativeList(props: IDerivativeListProps): JSX.Element {
                 <span className="jp-Labscale-grow">{found.item.shardKey}</span>
                 <span className="jp-Labscale-grow">{found.object.path}</span>
                 <span className="jp-Labscale-dim">{formatSize(found.object.sizeBytes)}</span>
-                {found.item.reusedFrom !== null && (
-                  <span className="jp-Labscale-Badge">{trans.__('reused')}</span>
-                )}
+                {found.item.reusedFrom !== null && <span className="jp-Labscale-Badge">{trans.__('reused')}</span>}
               </>
             )
           };

@@ -33,11 +33,7 @@ export function FailureList(props: IFailureListProps): JSX.Element {
                 <span className="jp-Labscale-dim">
                   {trans.__('First %1, in %2', formatAge(group.firstAt), nameOf(group.firstTaskIndex))}
                 </span>
-                <button
-                  type="button"
-                  className="jp-Labscale-Button"
-                  onClick={() => props.onOpen(group.firstTaskIndex)}
-                >
+                <button type="button" className="jp-Labscale-Button" onClick={() => props.onOpen(group.firstTaskIndex)}>
                   {trans.__('Show its log')}
                 </button>
                 {canRetry && (

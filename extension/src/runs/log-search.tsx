@@ -28,20 +28,18 @@ export function LogSearch(props: ILogSearchProps): JSX.Element {
     }
     const abort = new AbortController();
     setBusy(true);
-    client
-      .call('searchLogs', { params: { runId }, query: { text: asked, limit: 200 }, signal: abort.signal })
-      .then(
-        (found) => {
-          setMatches(found);
-          setError(null);
-          setBusy(false);
-        },
-        (reason: unknown) => {
-          if (isAborted(reason) || abort.signal.aborted) return;
-          setError(reason);
-          setBusy(false);
-        }
-      );
+    client.call('searchLogs', { params: { runId }, query: { text: asked, limit: 200 }, signal: abort.signal }).then(
+      (found) => {
+        setMatches(found);
+        setError(null);
+        setBusy(false);
+      },
+      (reason: unknown) => {
+        if (isAborted(reason) || abort.signal.aborted) return;
+        setError(reason);
+        setBusy(false);
+      }
+    );
     return () => abort.abort();
   }, [asked, runId, client]);
   return (
@@ -89,9 +87,7 @@ export function LogSearch(props: ILogSearchProps): JSX.Element {
             </button>
           ))}
           {!matches.complete && (
-            <div className="jp-Labscale-Field-help">
-              {trans.__('There are more; search for something narrower.')}
-            </div>
+            <div className="jp-Labscale-Field-help">{trans.__('There are more; search for something narrower.')}</div>
           )}
         </div>
       )}

@@ -228,7 +228,7 @@ export class PromoteModel implements IDisposable {
   }
 
   /** A set that was made beside the form, as by a fork, is offered and chosen. */
-  async addParameterSet(set: ParameterSet): Promise<void> {
+  addParameterSet(set: ParameterSet): void {
     this.parameterSets = [set, ...this.parameterSets.filter((one) => one.id !== set.id)];
     this.choose({ parameterSetVersionIds: [set.latestVersion.id] });
   }

@@ -38,7 +38,9 @@ function RetryForm(props: { form: { resources: Partial<Resources> }; run: Run; l
   return (
     <>
       <p className="jp-Labscale-Field-help">
-        {labscale.trans.__('They run in the same run, with the same notebook and values. Leave a field empty to keep what it was.')}
+        {labscale.trans.__(
+          'They run in the same run, with the same notebook and values. Leave a field empty to keep what it was.'
+        )}
       </p>
       <ResourceFields
         trans={labscale.trans}

@@ -3,7 +3,14 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { ISignal } from '@lumino/signaling';
 import * as React from 'react';
 import { Chart } from './chart';
-import { durations, groupingEntities, histogramChart, metricByEntity, metricNames, metricOverShards } from './run-charts';
+import {
+  durations,
+  groupingEntities,
+  histogramChart,
+  metricByEntity,
+  metricNames,
+  metricOverShards
+} from './run-charts';
 import type { RunModel } from './run-model';
 
 export interface IRunChartListProps {
@@ -34,7 +41,9 @@ export function RunChartList(props: IRunChartListProps): JSX.Element {
   if (seconds.length === 0 && metrics.length === 0) {
     return (
       <div className="jp-Labscale-Field-help">
-        {trans.__('Charts appear here when the first tasks have ended. Metrics come from labscale.metric(…) in the notebook.')}
+        {trans.__(
+          'Charts appear here when the first tasks have ended. Metrics come from labscale.metric(…) in the notebook.'
+        )}
       </div>
     );
   }

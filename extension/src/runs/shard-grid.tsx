@@ -2,7 +2,16 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { TaskState } from '@labscale/schema';
 import type { ISignal } from '@lumino/signaling';
 import * as React from 'react';
-import { cellRect, headingHeight, indexAt, layOutGrid, moveInGrid, placeAt, type IGridGroup, type IGridLayout } from './grid-layout';
+import {
+  cellRect,
+  headingHeight,
+  indexAt,
+  layOutGrid,
+  moveInGrid,
+  placeAt,
+  type IGridGroup,
+  type IGridLayout
+} from './grid-layout';
 import type { RunModel } from './run-model';
 import { taskStateText } from './run-text';
 import { taskStateList } from './task-states';
@@ -228,7 +237,16 @@ function drawGrid(canvas: HTMLCanvasElement, scrollTop: number, drawn: IDrawn): 
       const x = (offset % columns) * pitch;
       const y = group.cellTop + Math.floor(offset / columns) * pitch - scrollTop;
       const state = model.states[index] ?? 0;
-      drawCell(context, x, y, side, taskStateList[state] ?? 'waiting', colors[state] ?? '', background, model.progress.get(index));
+      drawCell(
+        context,
+        x,
+        y,
+        side,
+        taskStateList[state] ?? 'waiting',
+        colors[state] ?? '',
+        background,
+        model.progress.get(index)
+      );
     }
   }
   const mark = (at: number | null, line: string, lineWidth: number) => {

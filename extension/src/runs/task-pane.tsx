@@ -52,7 +52,8 @@ export function TaskPane(props: ITaskPaneProps): JSX.Element {
   }, [model, client, index, state, round]);
 
   if (error !== null) return <ErrorNotice error={error} trans={trans} onRetry={() => setRound(round + 1)} />;
-  if (task === null || task.index !== index) return <div className="jp-Labscale-Field-help">{trans.__('Loading…')}</div>;
+  if (task === null || task.index !== index)
+    return <div className="jp-Labscale-Field-help">{trans.__('Loading…')}</div>;
   const attempt = attempts.find(({ number }) => number === chosen) ?? attempts[attempts.length - 1] ?? null;
   const shown = attempt ?? task;
   const facts: [string, string | null][] = [
@@ -159,7 +160,9 @@ function Log(props: ILogProps): JSX.Element {
   return (
     <>
       {tail.cut && (
-        <div className="jp-Labscale-Field-help">{trans.__('Only the end is shown. Search looks through all of it.')}</div>
+        <div className="jp-Labscale-Field-help">
+          {trans.__('Only the end is shown. Search looks through all of it.')}
+        </div>
       )}
       <pre
         ref={pre}

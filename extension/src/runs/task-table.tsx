@@ -35,7 +35,10 @@ export function TaskTable(props: ITaskTableProps): JSX.Element {
   const { columns } = model;
   const metrics = columns === null ? [] : metricNames(columns).slice(0, mostMetrics);
   // Read anew with the columns, not with every event: rows that jump while one reads them are of no use.
-  const indexes = React.useMemo(() => sortTasks(model, order, only), [columns, order, only, only === null ? 0 : model.run?.counts]);
+  const indexes = React.useMemo(
+    () => sortTasks(model, order, only),
+    [columns, order, only, only === null ? 0 : model.run?.counts]
+  );
   const heading = (column: Order['column'], label: string) => (
     <button
       type="button"

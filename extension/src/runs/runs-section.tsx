@@ -1,0 +1,142 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { searchIcon } from '@jupyterlab/ui-components';
+import type { Run } from '@labscale/schema';
+import * as React from 'react';
+import { formatAge } from '../ui/format-age';
+import { formatCount } from '../ui/format-count';
+import { LazyReactWidget } from '../ui/lazy-react-widget';
+import { ListState } from '../ui/list-state';
+import { useSignals } from '../ui/use-signal';
+import { VirtualList } from '../ui/virtual-list';
+import { RunProgress } from './run-head';
+import type { RunListModel } from './run-list-model';
+import { endedStates } from './run-model';
+import { countsText, runStateText } from './run-text';
+import { settledCount, taskTotal } from './task-states';
+
+export interface IRunsSectionActions {
+  open: (run: Run) => void;
+  menu: (run: Run, x: number, y: number) => void;
+  begin: () => void;
+}
+
+/** The section Runs of the sidebar. */
+export class RunsSection extends LazyReactWidget {
+  constructor(
+    private readonly _model: RunListModel,
+    private readonly _trans: TranslationBundle,
+    private readonly _actions: IRunsSectionActions
+  ) {
+    super();
+    this.id = 'labscale-runs';
+    this.addClass('jp-Labscale-Runs');
+    this.visibilityChanged.connect((_, visible) => (visible ? this._model.resume() : this._model.pause()));
+  }
+
+  protected renderVisible(): JSX.Element {
+    return <Runs model={this._model} trans={this._trans} actions={this._actions} />;
+  }
+
+  protected override onActivateRequest(): void {
+    this.node.querySelector<HTMLElement>('[role="listbox"], input')?.focus();
+  }
+}
+
+interface IRunsProps {
+  model: RunListModel;
+  trans: TranslationBundle;
+  actions: IRunsSectionActions;
+}
+
+function Runs(props: IRunsProps): JSX.Element {
+  const { model, trans, actions } = props;
+  useSignals(model.changed);
+  const { runs } = model;
+  const selected = runs.findIndex(({ id }) => id === model.selectedId);
+  const onRange = React.useCallback(
+    (_: number, last: number) => {
+      if (last >= model.runs.length - 5) void model.more();
+    },
+    [model]
+  );
+  return (
+    <>
+      <div className="jp-Labscale-Search">
+        <searchIcon.react tag="span" className="jp-Labscale-Search-icon" />
+        <input
+          type="search"
+          className="jp-Labscale-Input"
+          placeholder={trans.__('Search runs')}
+          aria-label={trans.__('Search runs')}
+          value={model.search}
+          onChange={(event) => model.setSearch(event.target.value)}
+        />
+      </div>
+      <ListState
+        trans={trans}
+        loading={model.loading}
+        error={model.error}
+        empty={runs.length === 0}
+        emptyText={
+          model.search === ''
+            ? trans.__('Runs will be listed here. Save the parameters of a tuned notebook, then promote them.')
+            : trans.__('No run fits this search.')
+        }
+        {...(model.search === '' ? { emptyAction: { label: trans.__('Promote…'), onClick: actions.begin } } : {})}
+        onRetry={() => void model.refresh()}
+      >
+        <VirtualList
+          label={trans.__('Runs')}
+          role="listbox"
+          count={runs.length}
+          rowHeight={56}
+          rowKey={(index) => runs[index]?.id ?? ''}
+          selectedIndex={selected < 0 ? null : selected}
+          onSelect={(index) => model.select(runs[index]?.id ?? null)}
+          onOpen={(index) => {
+            const run = runs[index];
+            if (run) actions.open(run);
+          }}
+          onMenu={(index, x, y) => {
+            const run = runs[index];
+            if (run) actions.menu(run, x, y);
+          }}
+          onRange={onRange}
+          row={(index) => {
+            const run = runs[index] as Run;
+            return {
+              className: `jp-Labscale-Runs-run jp-mod-${run.state}`,
+              title: [run.name, run.headline, countsText(run.counts, trans)].join('\n'),
+              content: <RunRow run={run} trans={trans} />
+            };
+          }}
+        />
+      </ListState>
+    </>
+  );
+}
+
+function RunRow(props: { run: Run; trans: TranslationBundle }): JSX.Element {
+  const { run, trans } = props;
+  const { counts } = run;
+  const ended = endedStates.has(run.state);
+  return (
+    <span className="jp-Labscale-Runs-lines">
+      <span className="jp-Labscale-Parameters-line">
+        <span className="jp-Labscale-Parameters-name">{run.name}</span>
+        <span className="jp-Labscale-Runs-state">
+          {ended || run.state !== 'running'
+            ? runStateText(run.state, trans)
+            : `${formatCount(settledCount(counts))} / ${formatCount(taskTotal(counts))}`}
+        </span>
+      </span>
+      <RunProgress run={run} trans={trans} />
+      <span className="jp-Labscale-Parameters-line jp-mod-second">
+        <span className="jp-Labscale-Parameters-changes">{countsText(counts, trans)}</span>
+        <span className="jp-Labscale-Parameters-aside">
+          {run.owner} · {formatAge(run.createdAt)}
+        </span>
+      </span>
+    </span>
+  );
+}
