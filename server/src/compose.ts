@@ -27,6 +27,20 @@ import { Access } from './metadata/access.js';
 import type { Metadata } from './metadata/database.js';
 import { Idempotency } from './metadata/idempotency.js';
 import { LocalObjectStore } from './objects/local-object-store.js';
+import { LocalRunner } from './runner/local-runner.js';
+import { Interpreters } from './runner/interpreter.js';
+import { DerivativeRepository } from './runs/derivative-repository.js';
+import { killAt, noFault } from './runs/fault-point.js';
+import { Publisher } from './runs/publish.js';
+import { RunLogs } from './runs/run-logs.js';
+import { RunLoop } from './runs/run-loop.js';
+import { RunOrders } from './runs/run-orders.js';
+import { RunPlanner } from './runs/run-planner.js';
+import { RunRepository } from './runs/run-repository.js';
+import { registerRunRoutes } from './runs/run-routes.js';
+import { RunService } from './runs/run-service.js';
+import { RunWrites } from './runs/run-writes.js';
+import { TaskRepository } from './runs/task-repository.js';
 import { SnippetRepository } from './snippets/snippet-repository.js';
 import { registerSnippetRoutes } from './snippets/snippet-routes.js';
 import { SnippetService } from './snippets/snippet-service.js';
@@ -92,6 +106,43 @@ export function compose(config: Config, metadata: Metadata, logger: Logger): Ser
     access,
     events
   );
+  const place = {
+    dataFolder: config.dataFolder,
+    objectsFolder: join(config.dataFolder, 'objects'),
+    helpersFolder: config.helpersFolder,
+    jupyterPython: config.jupyterPython,
+    environment: config.workerEnvironment
+  };
+  const fault = config.faultPoint ? killAt(config.faultPoint.name, config.faultPoint.nth) : noFault;
+  const runner = new LocalRunner({ cpus: config.cpus, memoryBytes: config.memoryBytes }, place, logger);
+  const runRepository = new RunRepository(database);
+  const runWrites = new RunWrites(database);
+  const derivatives = new DerivativeRepository(database);
+  const loop = new RunLoop(
+    database,
+    runRepository,
+    runWrites,
+    new RunOrders(database, objects, folders),
+    new Publisher(database, runRepository, runWrites, derivatives, shardRepository, datasets, objects, fault),
+    objects,
+    runner,
+    events,
+    fault,
+    logger
+  );
+  const runs = new RunService(
+    database,
+    runRepository,
+    new TaskRepository(database),
+    derivatives,
+    new RunPlanner(database, access, derivatives, new Interpreters(place), runner.capacity),
+    runWrites,
+    loop,
+    new RunLogs(objects),
+    runner,
+    events,
+    fault
+  );
   const lineage = new LineageService(new LineageRepository(database));
   return {
     access,
@@ -104,14 +155,17 @@ export function compose(config: Config, metadata: Metadata, logger: Logger): Ser
       registerDatasetRoutes(routes, datasets, shards, queries);
       registerSnippetRoutes(routes, snippets);
       registerAnalysisRoutes(routes, analyses);
+      registerRunRoutes(routes, runs);
       registerLineageRoutes(routes, lineage);
     },
     endStreams: () => streams.end(),
     start: async () => {
       await objects.sweep();
       await indexer.start();
+      await loop.start();
     },
     stop: async () => {
+      await loop.close();
       await indexer.stop();
     }
   };
