@@ -1,0 +1,123 @@
+import type { ParameterComparison } from '@labscale/schema';
+import { chartConfig, type IChartTheme, type VegaLiteSpec } from '../runs/run-charts';
+import { cellValue, rowName, type ICompareColumn } from './compare-model';
+
+/** One line a set over the columns, each column scaled to its own span. */
+export function parallelChart(
+  comparison: ParameterComparison,
+  columns: readonly ICompareColumn[],
+  baselineId: string | null,
+  setLabel: string,
+  theme: IChartTheme
+): VegaLiteSpec {
+  const spans = new Map(
+    columns.map((column) => {
+      const values = comparison.versions.map((row) => cellValue(row, column) as number);
+      return [column.name, { low: Math.min(...values), high: Math.max(...values) }];
+    })
+  );
+  const values = comparison.versions.flatMap((row) =>
+    columns.map((column, place) => {
+      const value = cellValue(row, column) as number;
+      const { low, high } = spans.get(column.name) as { low: number; high: number };
+      return {
+        set: rowName(row),
+        id: row.version.id,
+        column: column.name,
+        place,
+        value,
+        // A column whose values are all the same is drawn through the middle.
+        height: high === low ? 0.5 : (value - low) / (high - low)
+      };
+    })
+  );
+  const ends = columns.flatMap((column) => {
+    const { low, high } = spans.get(column.name) as { low: number; high: number };
+    const text = (value: number) => String(Number(value.toPrecision(4)));
+    return high === low
+      ? [{ column: column.name, height: 0.5, text: text(low) }]
+      : [
+          { column: column.name, height: 0, text: text(low) },
+          { column: column.name, height: 1, text: text(high) }
+        ];
+  });
+  const x = {
+    field: 'column',
+    type: 'nominal',
+    sort: columns.map(({ name }) => name),
+    title: null,
+    axis: { labelAngle: 0, grid: true, domain: false, ticks: false, labelPadding: 14 }
+  };
+  const y = { field: 'height', type: 'quantitative', axis: null, scale: { domain: [-0.05, 1.05] } };
+  const tooltip = [
+    { field: 'set', title: setLabel },
+    { field: 'column', title: ' ' },
+    { field: 'value', title: '=' }
+  ];
+  const color = { field: 'set', type: 'nominal', title: setLabel };
+  return {
+    $schema: 'https://vega.github.io/schema/vega-lite/v5.json',
+    height: 240,
+    autosize: { type: 'fit', contains: 'padding' },
+    background: 'transparent',
+    config: chartConfig(theme),
+    layer: [
+      {
+        data: { values },
+        mark: { type: 'line', opacity: 0.85 },
+        encoding: {
+          x,
+          y,
+          color,
+          detail: { field: 'id' },
+          order: { field: 'place' },
+          strokeWidth: { condition: { test: `datum.id === '${baselineId ?? ''}'`, value: 4 }, value: 1.5 },
+          tooltip
+        }
+      },
+      { data: { values }, mark: { type: 'point', filled: true, size: 40 }, encoding: { x, y, color, tooltip } },
+      {
+        data: { values: ends },
+        mark: { type: 'text', color: theme.text, fontSize: 10, align: 'left', dx: 6 },
+        encoding: { x, y, text: { field: 'text' } }
+      }
+    ]
+  };
+}
+
+export function scatterChart(
+  comparison: ParameterComparison,
+  across: ICompareColumn,
+  up: ICompareColumn,
+  baselineId: string | null,
+  setLabel: string,
+  theme: IChartTheme
+): VegaLiteSpec {
+  const values = comparison.versions.map((row) => ({
+    set: rowName(row),
+    id: row.version.id,
+    x: cellValue(row, across),
+    y: cellValue(row, up)
+  }));
+  const scale = { zero: false, padding: 12 };
+  return {
+    $schema: 'https://vega.github.io/schema/vega-lite/v5.json',
+    height: 240,
+    autosize: { type: 'fit', contains: 'padding' },
+    background: 'transparent',
+    config: chartConfig(theme),
+    data: { values },
+    mark: { type: 'point', filled: true, opacity: 0.9 },
+    encoding: {
+      x: { field: 'x', type: 'quantitative', title: across.name, scale },
+      y: { field: 'y', type: 'quantitative', title: up.name, scale },
+      color: { field: 'set', type: 'nominal', title: setLabel },
+      size: { condition: { test: `datum.id === '${baselineId ?? ''}'`, value: 220 }, value: 90 },
+      tooltip: [
+        { field: 'set', title: setLabel },
+        { field: 'x', title: across.name },
+        { field: 'y', title: up.name }
+      ]
+    }
+  };
+}
