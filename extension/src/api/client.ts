@@ -43,7 +43,7 @@ export class ApiError extends ServerConnection.ResponseError {
 
 /** True where the request was given up by its own AbortSignal: nothing to tell the user. */
 export function isAborted(error: unknown): boolean {
-  return error instanceof Error && error.name === 'AbortError';
+  return (error as { name?: unknown } | null)?.name === 'AbortError';
 }
 
 /**
@@ -78,11 +78,9 @@ export class LabscaleClient {
     try {
       response = await ServerConnection.makeRequest(this.url(id, input), init, this.serverSettings);
     } catch (error) {
-      // makeRequest wraps only TypeError; an abort in it passes as it is.
-      if (isAborted(error)) throw error;
-      throw error instanceof ServerConnection.NetworkError
-        ? error
-        : new ServerConnection.NetworkError(new TypeError(String(error)));
+      // makeRequest makes a NetworkError of everything, a request given up on purpose included.
+      if (input.signal?.aborted) throw new DOMException('The request was given up.', 'AbortError');
+      throw error;
     }
     if (!response.ok) throw await toError(response);
     return response;

@@ -101,11 +101,15 @@ function parse(text: string, spec: IValueEditorProps['spec']): JsonValue | undef
 function TextValueEditor(props: IValueEditorProps): JSX.Element {
   const { spec, value, id, label, disabled, onChange, trans } = props;
   const [text, setText] = React.useState(shown(value, spec.type));
+  const seen = React.useRef(value);
   const sent = React.useRef(value);
   // A value set from outside replaces the text; one's own echo does not, else `1.` would lose its point while typing.
-  if (value !== undefined && JSON.stringify(value) !== JSON.stringify(sent.current)) {
-    sent.current = value;
-    setText(shown(value, spec.type));
+  if (JSON.stringify(value) !== JSON.stringify(seen.current)) {
+    seen.current = value;
+    if (JSON.stringify(value) !== JSON.stringify(sent.current)) {
+      sent.current = value;
+      setText(shown(value, spec.type));
+    }
   }
   const parsed = parse(text, spec);
   const problem =
