@@ -27,6 +27,10 @@ import { Access } from './metadata/access.js';
 import type { Metadata } from './metadata/database.js';
 import { Idempotency } from './metadata/idempotency.js';
 import { LocalObjectStore } from './objects/local-object-store.js';
+import { ParameterRepository } from './parameters/parameter-repository.js';
+import { registerParameterRoutes } from './parameters/parameter-routes.js';
+import { ParameterSearch } from './parameters/parameter-search.js';
+import { ParameterService } from './parameters/parameter-service.js';
 import { LocalRunner } from './runner/local-runner.js';
 import { Interpreters } from './runner/interpreter.js';
 import { DerivativeRepository } from './runs/derivative-repository.js';
@@ -97,7 +101,16 @@ export function compose(config: Config, metadata: Metadata, logger: Logger): Ser
   const shards = new ShardService(datasets, datasetRepository, shardRepository, reader);
   const queries = new QueryService(datasetRepository, events);
 
-  const analyses = new AnalysisService(new AnalysisRepository(database), objects, events);
+  const analysisRepository = new AnalysisRepository(database);
+  const analyses = new AnalysisService(analysisRepository, objects, events);
+  const parameters = new ParameterService(
+    new ParameterRepository(database),
+    new ParameterSearch(database),
+    analysisRepository,
+    objects,
+    access,
+    events
+  );
 
   const snippets = new SnippetService(
     new SnippetRepository(database),
@@ -155,6 +168,7 @@ export function compose(config: Config, metadata: Metadata, logger: Logger): Ser
       registerDatasetRoutes(routes, datasets, shards, queries);
       registerSnippetRoutes(routes, snippets);
       registerAnalysisRoutes(routes, analyses);
+      registerParameterRoutes(routes, parameters);
       registerRunRoutes(routes, runs);
       registerLineageRoutes(routes, lineage);
     },
