@@ -87,7 +87,7 @@ export async function startTestServer(environment: Record<string, string> = {}):
 
   const server = { project, config } as TestServer;
   const open = async () => {
-    const logger = pino({ level: 'silent' });
+    const logger = pino({ level: process.env['LABSCALE_TEST_LOG'] ?? 'silent' });
     server.metadata = await openMetadata(join(config.dataFolder, 'metadata.sqlite'));
     server.services = compose(config, server.metadata, logger);
     const users: Record<string, { name: string }> = {

@@ -197,7 +197,7 @@ export class RunRepository {
       .selectFrom('runParameterSet')
       .innerJoin('parameterSet', 'parameterSet.id', 'runParameterSet.parameterSetId')
       .innerJoin('parameterSetVersion', 'parameterSetVersion.id', 'runParameterSet.parameterSetVersionId')
-      .select(['runId', 'parameterSet.id', 'parameterSetVersion.id as versionId', 'name', 'number'])
+      .select(['runId', 'parameterSet.id', 'parameterSetVersion.id as versionId', 'name', 'parameterSetVersion.number'])
       .where(
         'runId',
         'in',
