@@ -34,7 +34,7 @@ export class ComparePage extends LazyReactWidget {
   constructor(private readonly _options: IComparePageOptions) {
     super();
     this.versions = _options.versions;
-    this.addClass('jp-Labscale-Page');
+    this.addClass('jp-Labscale-Document');
     this.addClass('jp-Labscale-Compare');
   }
   readonly versions: readonly string[];
@@ -85,10 +85,10 @@ function Comparison(props: IComparisonProps): JSX.Element {
   const [baselineId, setBaselineId] = React.useState<string | null>(null);
   return (
     <>
-      <div className="jp-Labscale-Page-head">
+      <div className="jp-Labscale-Document-head">
         <div>
           <h1>{trans._n('%1 parameter set', '%1 parameter sets', comparison.versions.length)}</h1>
-          <div className="jp-Labscale-Page-facts">
+          <div className="jp-Labscale-Document-facts">
             {comparison.differing.length === 0
               ? trans.__('All values are the same.')
               : trans._n(

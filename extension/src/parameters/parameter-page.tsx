@@ -27,7 +27,7 @@ export class ParameterPage extends LazyReactWidget {
     private readonly _actions: IParameterPageActions
   ) {
     super();
-    this.addClass('jp-Labscale-Page');
+    this.addClass('jp-Labscale-Document');
     this.addClass('jp-Labscale-ParameterPage');
     this.visibilityChanged.connect((_, visible) => {
       this._listening?.dispose();
@@ -143,10 +143,10 @@ function Details(props: IDetailsProps): JSX.Element {
   const { trans, client } = labscale;
   return (
     <>
-      <div className="jp-Labscale-Page-head">
+      <div className="jp-Labscale-Document-head">
         <div>
           <h1>{set.name}</h1>
-          <div className="jp-Labscale-Page-facts">
+          <div className="jp-Labscale-Document-facts">
             {[
               trans.__('version %1 of %2', version.number, set.versionCount),
               trans.__('for %1', data.analysis.name),
@@ -156,12 +156,12 @@ function Details(props: IDetailsProps): JSX.Element {
             ].join(' · ')}
           </div>
           {set.parent && (
-            <div className="jp-Labscale-Page-facts">
+            <div className="jp-Labscale-Document-facts">
               {trans.__('forked from %1, version %2', set.parent.name, set.parent.number)}
             </div>
           )}
         </div>
-        <div className="jp-Labscale-Page-actions">
+        <div className="jp-Labscale-Document-actions">
           <button
             type="button"
             className="jp-Labscale-Button jp-mod-accept"

@@ -37,7 +37,7 @@ export class PromoteForm extends LazyReactWidget {
     private readonly _actions: IPromoteActions
   ) {
     super();
-    this.addClass('jp-Labscale-Page');
+    this.addClass('jp-Labscale-Document');
     this.addClass('jp-Labscale-Promote');
     this.visibilityChanged.connect((_, visible) => {
       if (!visible || this._loaded) return;

@@ -41,15 +41,15 @@ export function RunHead(props: IRunHeadProps): JSX.Element {
   ].filter((fact) => fact !== null);
   return (
     <header className={`jp-Labscale-RunHead jp-mod-${run.state}`}>
-      <div className="jp-Labscale-Page-head">
+      <div className="jp-Labscale-Document-head">
         <div>
           <h1>{run.name}</h1>
           <div className="jp-Labscale-RunHead-line" role="status">
             {run.headline}
           </div>
-          <div className="jp-Labscale-Page-facts">{facts.join(' · ')}</div>
+          <div className="jp-Labscale-Document-facts">{facts.join(' · ')}</div>
         </div>
-        <div className="jp-Labscale-Page-actions">
+        <div className="jp-Labscale-Document-actions">
           {can.release && (
             <button type="button" className="jp-Labscale-Button jp-mod-accept" onClick={actions.release}>
               {trans._n('Release %1 task', 'Release %1 tasks', run.counts.held)}

@@ -48,7 +48,7 @@ export class RunPage extends LazyReactWidget {
     super();
     const { labscale, runId } = _options;
     this.model = new RunModel(runId, labscale.client, labscale.events);
-    this.addClass('jp-Labscale-Page');
+    this.addClass('jp-Labscale-Document');
     this.addClass('jp-Labscale-RunPage');
     this._actions = _options.actions(this);
     this.visibilityChanged.connect((_, visible) => {
