@@ -7,6 +7,7 @@ import { parameterPlugin } from './parameters/parameter-plugin';
 import { runPlugin } from './runs/run-plugin';
 import { servicePlugin } from './service/service-plugin';
 import { sidebarPlugin } from './sidebar/sidebar-plugin';
+import { tourPlugin } from './tour/tour-plugin';
 
 const plugins: JupyterFrontEndPlugin<unknown>[] = [
   servicePlugin,
@@ -16,6 +17,7 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   lineagePlugin,
   parameterPlugin,
   runPlugin,
-  comparePlugin
+  comparePlugin,
+  tourPlugin
 ];
 export default plugins;

@@ -18,7 +18,7 @@ import type { DatasetPage } from './dataset-page';
 import { changesText } from './dataset-versions';
 import type { IndexingProgress } from './indexing-progress';
 import { loadCode } from './load-code';
-import { openSnippetNotebook } from './open-snippet';
+import { openSnippetNotebook, setSnippet } from './open-snippet';
 import { showRegisterDialog } from './register-dialog';
 import { showSnippetDialog } from './snippet-dialog';
 
@@ -67,7 +67,7 @@ export function addDatasetCommands(options: IDatasetCommandsOptions): void {
     async (args: ReadonlyPartialJSONObject): Promise<unknown> => {
       const datasetId = currentDatasetId(args);
       if (datasetId === undefined) {
-        sidebar.reveal('datasets');
+        sidebar.reveal('labscale-datasets');
         Notification.info(trans.__('Choose a dataset first.'), { autoClose: 4_000 });
         return undefined;
       }
@@ -91,14 +91,14 @@ export function addDatasetCommands(options: IDatasetCommandsOptions): void {
   const dataset = { datasetId: text('The dataset; the chosen one where it is left out.') };
 
   commands.addCommand(CommandIDs.showDatasets, {
-    label: trans.__('Show datasets'),
+    label: trans.__('Show Datasets'),
     caption: trans.__('Open the sidebar of Labscale at the datasets'),
     describedBy: describeArgs({}),
-    execute: () => sidebar.reveal('datasets')
+    execute: () => sidebar.reveal('labscale-datasets')
   });
 
   commands.addCommand(CommandIDs.openDataset, {
-    label: trans.__('Open dataset'),
+    label: trans.__('Open Dataset'),
     caption: trans.__('Open the page of a dataset'),
     describedBy: describeArgs({
       ...dataset,
@@ -110,7 +110,7 @@ export function addDatasetCommands(options: IDatasetCommandsOptions): void {
     execute: async (args) => {
       const datasetId = currentDatasetId(args);
       if (datasetId === undefined) {
-        sidebar.reveal('datasets');
+        sidebar.reveal('labscale-datasets');
         return;
       }
       let page = pages.find((one) => one.content.model.datasetId === datasetId);
@@ -134,7 +134,7 @@ export function addDatasetCommands(options: IDatasetCommandsOptions): void {
   });
 
   commands.addCommand(CommandIDs.registerFolder, {
-    label: trans.__('Register folder…'),
+    label: trans.__('Register Folder…'),
     caption: trans.__('Register a folder as a dataset; its files stay where they are'),
     icon: folderPlusIcon,
     describedBy: describeArgs({ path: text('The folder; asked for where it is left out.') }),
@@ -143,7 +143,7 @@ export function addDatasetCommands(options: IDatasetCommandsOptions): void {
         const path = optional(args, 'path') ?? fileBrowser?.model.path ?? '';
         const made = await showRegisterDialog(labscale, docManager, path);
         if (!made) return;
-        sidebar.reveal('datasets');
+        sidebar.reveal('labscale-datasets');
         await model.refresh();
         model.revealDataset(made.id);
         void progress.follow(made, made.latestVersion);
@@ -151,7 +151,7 @@ export function addDatasetCommands(options: IDatasetCommandsOptions): void {
   });
 
   commands.addCommand(CommandIDs.openSnippet, {
-    label: trans.__('Open snippet in notebook…'),
+    label: trans.__('Open Snippet in Notebook…'),
     caption: trans.__('Cut a few shards of a dataset and open them in a notebook'),
     icon: snippetIcon,
     describedBy: describeArgs({
@@ -162,15 +162,23 @@ export function addDatasetCommands(options: IDatasetCommandsOptions): void {
     }),
     execute: withDataset(async (found, args) => {
       const version = await versionOf(found, args);
-      const choice = await showSnippetDialog(labscale, found, version, optional(args, 'filter') ?? '');
+      const panel = notebooks?.currentWidget ?? null;
+      const open = panel && PathExt.basename(panel.context.path);
+      const choice = await showSnippetDialog(labscale, found, version, optional(args, 'filter') ?? '', open);
       if (!choice) return undefined;
+      if (choice.into.kind === 'current' && panel) {
+        await setSnippet(panel, choice.snippet);
+        app.shell.activateById(panel.id);
+        return panel.context.path;
+      }
+      const analysisId = choice.into.kind === 'analysis' ? choice.into.analysisId : null;
       const folder = optional(args, 'folder') ?? fileBrowser?.model.path ?? '';
-      return openSnippetNotebook(client, docManager, choice.snippet, choice.analysisId, folder);
+      return openSnippetNotebook(client, docManager, choice.snippet, analysisId, folder);
     })
   });
 
   commands.addCommand(CommandIDs.copyLocation, {
-    label: trans.__('Copy location'),
+    label: trans.__('Copy Location'),
     caption: trans.__('Copy where the files of a dataset are'),
     describedBy: describeArgs(dataset),
     execute: withDataset(async (found) => {
@@ -187,10 +195,14 @@ export function addDatasetCommands(options: IDatasetCommandsOptions): void {
   });
 
   commands.addCommand(CommandIDs.insertLoadCode, {
-    label: trans.__('Insert load code'),
+    label: trans.__('Insert Load Code'),
     caption: trans.__('Put the lines that load a snippet of a dataset into the current notebook'),
     isEnabled: () => Boolean(notebooks?.currentWidget),
-    describedBy: describeArgs({ ...dataset, versionId: text('The version to load; default the latest.') }),
+    describedBy: describeArgs({
+      ...dataset,
+      versionId: text('The version to load from; default the latest.'),
+      filter: text('Shards to load from.')
+    }),
     execute: withDataset(async (found, args) => {
       const panel = notebooks?.currentWidget;
       if (!panel) {
@@ -198,8 +210,13 @@ export function addDatasetCommands(options: IDatasetCommandsOptions): void {
         return;
       }
       const version = await versionOf(found, args);
+      const filter = optional(args, 'filter');
       const { snippetSize } = await labscale.options();
-      const code = loadCode(found.name, version.number, snippetSize);
+      const snippet = await client.call('createSnippet', {
+        body: { datasetVersionId: version.id, count: snippetSize, ...(filter === undefined ? {} : { filter }) },
+        idempotencyKey: crypto.randomUUID()
+      });
+      const code = loadCode(snippet);
       // Into the active cell where that is empty, so that an empty notebook does not get a second cell.
       if (panel.content.activeCell?.model.sharedModel.getSource().trim() !== '') {
         NotebookActions.insertBelow(panel.content);
@@ -210,7 +227,7 @@ export function addDatasetCommands(options: IDatasetCommandsOptions): void {
   });
 
   commands.addCommand(CommandIDs.checkDataset, {
-    label: trans.__('Check for new data'),
+    label: trans.__('Check for New Data'),
     caption: trans.__('Compare the folder of a dataset with its latest version'),
     icon: refreshIcon,
     describedBy: describeArgs(dataset),
@@ -244,7 +261,7 @@ export function addDatasetCommands(options: IDatasetCommandsOptions): void {
   });
 
   commands.addCommand(CommandIDs.saveQuery, {
-    label: trans.__('Save filter as query…'),
+    label: trans.__('Save Filter as Query…'),
     caption: trans.__('Save a filter over the shards of a dataset by name'),
     icon: queryIcon,
     describedBy: describeArgs({
@@ -285,7 +302,7 @@ export function addDatasetCommands(options: IDatasetCommandsOptions): void {
   });
 
   commands.addCommand(CommandIDs.showDerivatives, {
-    label: trans.__('Derivatives made from this'),
+    label: trans.__('Derivatives Made from This'),
     caption: trans.__('Show what runs made from a dataset'),
     describedBy: describeArgs(dataset),
     execute: (args) => commands.execute(CommandIDs.openDataset, { ...args, tab: 'derivatives' })

@@ -100,7 +100,7 @@ export const datasetPlugin: JupyterFrontEndPlugin<void> = {
     for (const id of [CommandIDs.openSnippet, CommandIDs.checkDataset, CommandIDs.registerFolder]) {
       toolbar.addItem(id, new CommandToolbarButton({ commands, id, label: '' }));
     }
-    sidebar.addSection({ id: 'datasets', rank: 100, title: trans.__('Datasets'), widget: section, toolbar });
+    sidebar.addSection({ id: 'labscale-datasets', rank: 100, title: trans.__('Datasets'), widget: section, toolbar });
 
     void restorer?.restore(pages, {
       command: CommandIDs.openDataset,

@@ -1,9 +1,11 @@
-/** The lines that load a snippet of a dataset version in a Python notebook. */
-export function loadCode(datasetName: string, versionNumber: number, count: number): string {
+import type { Snippet } from '@labscale/schema';
+
+/** The lines that load a snippet in a Python notebook. */
+export function loadCode(snippet: Snippet): string {
   return [
     'import labscale',
     '',
-    `snippet = labscale.snippet(${JSON.stringify(datasetName)}, version=${versionNumber}, count=${count})`,
+    `snippet = labscale.snippet(${JSON.stringify(snippet.id)})  # in a run: the shard of the task`,
     'shard = labscale.shard()'
   ].join('\n');
 }

@@ -1,5 +1,6 @@
 import type { IDocumentManager } from '@jupyterlab/docmanager';
 import { PathExt } from '@jupyterlab/coreutils';
+import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { Contents } from '@jupyterlab/services';
 import type { Snippet } from '@labscale/schema';
 import type { LabscaleClient } from '../api/client';
@@ -21,6 +22,12 @@ export async function openSnippetNotebook(
   await contents.save(path, { type: 'notebook', format: 'json', content });
   docManager.openOrReveal(path);
   return path;
+}
+
+/** Makes the notebook that is open be tuned on a snippet: the kernel reads it from the notebook's file. */
+export async function setSnippet(panel: NotebookPanel, snippet: Snippet): Promise<void> {
+  panel.model?.setMetadata('labscale', { snippetId: snippet.id, datasetVersionId: snippet.datasetVersionId });
+  await panel.context.save();
 }
 
 function fileName(name: string): string {

@@ -8,15 +8,16 @@ import { describeError } from '../ui/error-notice';
 
 export interface ISnippetChoice {
   snippet: Snippet;
-  /** The analysis whose notebook it opens in, or null for a new notebook. */
-  analysisId: string | null;
+  /** Where it opens: a new notebook, a copy of the notebook of an analysis, or the one that is open. */
+  into: { kind: 'new' } | { kind: 'analysis'; analysisId: string } | { kind: 'current' };
 }
 
 interface ISnippetForm {
   count: string;
   filter: string;
   seed: string;
-  analysisId: string;
+  /** `''` a new notebook, `current` the one that is open, else the id of an analysis. */
+  into: string;
 }
 
 /** Asks how to cut a snippet and cuts it; gives null where it was cancelled. */
@@ -24,7 +25,8 @@ export async function showSnippetDialog(
   labscale: ILabscale,
   dataset: Dataset,
   version: DatasetVersion,
-  filter: string
+  filter: string,
+  currentNotebook: string | null
 ): Promise<ISnippetChoice | null> {
   const { trans, client } = labscale;
   const { snippetSize } = await labscale.options();
@@ -32,7 +34,7 @@ export async function showSnippetDialog(
     count: String(Math.min(snippetSize, Math.max(1, version.shardCount))),
     filter,
     seed: '',
-    analysisId: ''
+    into: ''
   };
   let sent = '';
   let key = crypto.randomUUID();
@@ -40,7 +42,7 @@ export async function showSnippetDialog(
     title: trans.__('Open snippet of %1', dataset.name),
     trans,
     accept: trans.__('Open in notebook'),
-    body: () => <SnippetForm form={form} labscale={labscale} version={version} />,
+    body: () => <SnippetForm form={form} labscale={labscale} version={version} currentNotebook={currentNotebook} />,
     submit: async () => {
       const count = whole(form.count, 1, 10_000);
       if (count === null) throw new Error(trans.__('The number of shards must be a whole number from 1 to 10,000.'));
@@ -55,7 +57,9 @@ export async function showSnippetDialog(
       if (JSON.stringify(body) !== sent) key = crypto.randomUUID();
       sent = JSON.stringify(body);
       const snippet = await client.call('createSnippet', { body, idempotencyKey: key });
-      return { snippet, analysisId: form.analysisId || null };
+      const { into } = form;
+      if (into === 'current') return { snippet, into: { kind: 'current' } };
+      return { snippet, into: into === '' ? { kind: 'new' } : { kind: 'analysis', analysisId: into } };
     }
   });
 }
@@ -69,10 +73,11 @@ interface ISnippetFormProps {
   form: ISnippetForm;
   labscale: ILabscale;
   version: DatasetVersion;
+  currentNotebook: string | null;
 }
 
 function SnippetForm(props: ISnippetFormProps): JSX.Element {
-  const { form, labscale, version } = props;
+  const { form, labscale, version, currentNotebook } = props;
   const { trans, client } = labscale;
   const [, draw] = React.useReducer((count: number) => count + 1, 0);
   const set = (change: Partial<ISnippetForm>) => {
@@ -162,15 +167,18 @@ function SnippetForm(props: ISnippetFormProps): JSX.Element {
           onChange={(event) => set({ seed: event.target.value })}
         />
       </Field>
-      {analyses.length > 0 && (
-        <Field id="labscale-snippet-analysis" label={trans.__('Notebook')}>
+      {(analyses.length > 0 || currentNotebook !== null) && (
+        <Field id="labscale-snippet-into" label={trans.__('Notebook')}>
           <select
-            id="labscale-snippet-analysis"
+            id="labscale-snippet-into"
             className="jp-Labscale-Input"
-            value={form.analysisId}
-            onChange={(event) => set({ analysisId: event.target.value })}
+            value={form.into}
+            onChange={(event) => set({ into: event.target.value })}
           >
             <option value="">{trans.__('A new notebook')}</option>
+            {currentNotebook !== null && (
+              <option value="current">{trans.__('The open notebook %1', currentNotebook)}</option>
+            )}
             {analyses.map((analysis) => (
               <option key={analysis.id} value={analysis.id}>
                 {trans.__('A copy of %1', analysis.name)}

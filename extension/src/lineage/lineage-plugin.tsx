@@ -35,7 +35,7 @@ export const lineagePlugin: JupyterFrontEndPlugin<void> = {
   activate: (app: JupyterFrontEnd, labscale: ILabscale, restorer: ILayoutRestorer | null): void => {
     const pages = new WidgetTracker<MainAreaWidget<LineagePage>>({ namespace: 'labscale-lineage' });
     app.commands.addCommand(CommandIDs.openLineage, {
-      label: labscale.trans.__('Show lineage'),
+      label: labscale.trans.__('Show Lineage'),
       caption: labscale.trans.__('Show what something was made from and what was made from it'),
       icon: lineageIcon,
       describedBy: {
