@@ -5,6 +5,7 @@
 import { load, machine } from './machine.mjs';
 import { round, summary } from './measure.mjs';
 import { say } from './progress.mjs';
+import { node } from './repository.mjs';
 import { writeTable } from './table.mjs';
 import { verdict } from './verdict.mjs';
 import { run } from './programs.mjs';
@@ -39,7 +40,7 @@ async function measureOne(id, given) {
     ...verdict(figures, bench.goals, control),
     ...details,
     load: { before, after: load() },
-    versions: { node: process.version, ...versions },
+    versions: { node: (await run(node, ['--version'])).trim(), ...versions },
     machine: machine(),
     at: begun.toISOString(),
     seconds: Math.round((Date.now() - begun.getTime()) / 1_000)
