@@ -206,11 +206,11 @@ def _variables(namespace: Mapping[str, Any], leave_out: frozenset[str]) -> list[
         except UnusableValueError:
             continue
         if len(json.dumps(kept)) <= VARIABLE_CHARACTERS:
-            found.append({"name": name, "type": _type_of(kept), "value": kept})
+            found.append({"name": name, "type": type_of(kept), "value": kept})
     return found
 
 
-def _type_of(value: Any) -> str:
+def type_of(value: Any) -> str:
     """The name of the type in a parameter contract."""
     names: list[tuple[Any, str]] = [(bool, "boolean"), (int, "integer"), (float, "number"), (str, "string")]
     names += [(list, "array"), (dict, "object")]

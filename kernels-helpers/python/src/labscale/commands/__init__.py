@@ -1,0 +1,1 @@
+"""The subcommands of `labscale`, a file for each noun."""

@@ -1,0 +1,203 @@
+"""`labscale datasets`: register folders, look at them, update them."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from labscale.client import call, pages
+from labscale.commands.answer import Answer, ProgressLine, fields, labels, local_time, more, table
+from labscale.commands.pairs import parse_pairs, whole
+from labscale.commands.references import find_dataset, find_dataset_version
+from labscale.errors import LabscaleError
+from labscale.failure import readable_bytes
+
+
+def add(nouns: Any, shared: argparse.ArgumentParser) -> None:
+    verbs = nouns.add_parser("datasets", help="register folders as datasets and look at them").add_subparsers(
+        metavar="VERB", required=True
+    )
+
+    parser = verbs.add_parser("list", parents=[shared], help="datasets, newest first")
+    parser.add_argument("--search", help="words, all of which must occur")
+    parser.add_argument("--limit", type=whole(1), default=50)
+    parser.set_defaults(action=_list)
+
+    parser = verbs.add_parser("register", parents=[shared], help="register a folder as a dataset")
+    parser.add_argument("path", help="folder, relative to the current one")
+    parser.add_argument("--name", help="default: the folder's name")
+    parser.add_argument("--description", default="")
+    parser.add_argument("--layout", choices=["file-per-shard", "folder-per-shard", "pattern"])
+    parser.add_argument(
+        "--pattern", help="for example sub-{sub}/anat/sub-{sub}_T1w.nii; implies --layout pattern"
+    )
+    parser.add_argument("--metadata", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument(
+        "--no-wait", action="store_true", help="return while the shards are still being digested"
+    )
+    parser.set_defaults(action=_register)
+
+    for name, action, text in (
+        ("show", _show, "one dataset"),
+        ("check", _check, "compare the folder with the latest version"),
+        ("update", _update, "make a new version where the folder changed"),
+        ("versions", _versions, "versions, newest first"),
+        ("delete", _delete, "forget a dataset that no run used; the data stay"),
+    ):
+        parser = verbs.add_parser(name, parents=[shared], help=text)
+        parser.add_argument("dataset", help="name or id")
+        parser.set_defaults(action=action)
+
+    parser = verbs.add_parser(
+        "shards", parents=[shared], help="shards of a version, or those that fit a filter"
+    )
+    parser.add_argument("dataset", help="name or id of a dataset, or id of a version")
+    parser.add_argument("--filter", help="for example 'sub=01,02 age>60'")
+    parser.add_argument("--limit", type=whole(1), default=50)
+    parser.set_defaults(action=_shards)
+
+
+def _list(options: argparse.Namespace) -> Answer:
+    query = {"search": options.search}
+    page = call("listDatasets", query={**query, "limit": min(options.limit, 1000)})
+    if options.limit > 1000:
+        page["items"] = list(pages("listDatasets", query=query, limit=options.limit))
+    rows = [
+        (
+            item["id"],
+            item["name"],
+            item["latestVersion"]["shardCount"],
+            readable_bytes(item["latestVersion"]["sizeBytes"]),
+        )
+        for item in page["items"]
+    ]
+    if not rows:
+        return Answer(page, "There is no dataset yet: labscale datasets register FOLDER")
+    return Answer(page, table(("ID", "NAME", "SHARDS", "SIZE"), rows) + more(page))
+
+
+def _register(options: argparse.Namespace) -> Answer:
+    folder = Path(options.path).expanduser().resolve()
+    layout = options.layout or ("pattern" if options.pattern else "file-per-shard")
+    source: dict[str, Any] = {"kind": "folder", "path": str(folder), "layout": layout}
+    if options.pattern:
+        source["pattern"] = options.pattern
+    body = {
+        "name": options.name or folder.name,
+        "description": options.description,
+        "metadata": parse_pairs(options.metadata),
+        "source": source,
+    }
+    dataset = call("createDataset", body=body)
+    if not options.no_wait:
+        dataset["latestVersion"] = wait_for_indexing(
+            dataset["latestVersion"], getattr(options, "json", False)
+        )
+    return Answer(dataset, _described(dataset))
+
+
+def wait_for_indexing(version: dict[str, Any], silent: bool) -> dict[str, Any]:
+    """Until every shard has its digest. Raises LabscaleError where indexing failed."""
+    line = ProgressLine(silent)
+    pause = 0.02
+    while version["indexing"]["state"] == "digesting":
+        done, total = version["indexing"]["done"], version["indexing"]["total"]
+        line.show(f"digesting: {done:,} of {total:,} shards", "digesting")
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.5)
+        version = call("getDatasetVersion", params={"versionId": version["id"]})
+    line.end()
+    if version["indexing"]["state"] == "failed":
+        detail = version["indexing"].get("detail", "no reason was given")
+        raise LabscaleError(
+            f"Indexing failed: {detail}", "Mend that, then `labscale datasets update`.", code="INDEXING"
+        )
+    return version
+
+
+def _show(options: argparse.Namespace) -> Answer:
+    dataset = find_dataset(options.dataset)
+    return Answer(dataset, _described(dataset))
+
+
+def _described(dataset: dict[str, Any]) -> str:
+    version = dataset["latestVersion"]
+    source = dataset["source"]
+    return fields(
+        [
+            ("dataset", f"{dataset['name']} ({dataset['id']})"),
+            ("description", dataset["description"]),
+            ("source", source.get("path") or f"derivatives of {source.get('runId')}"),
+            ("version", f"{version['number']} ({version['id']})"),
+            ("shards", f"{version['shardCount']:,}"),
+            ("size", readable_bytes(version["sizeBytes"])),
+            ("entities", version["entityNames"]),
+            ("indexing", version["indexing"]["state"]),
+            ("metadata", dataset["metadata"]),
+            ("registered", local_time(dataset["createdAt"])),
+        ]
+    )
+
+
+def _check(options: argparse.Namespace) -> Answer:
+    check = call("checkDataset", params={"datasetId": find_dataset(options.dataset)["id"]})
+    text = (
+        "the folder is as it was registered" if check["current"] else f"the folder changed: {_changes(check)}"
+    )
+    return Answer(check, text)
+
+
+def _update(options: argparse.Namespace) -> Answer:
+    dataset = find_dataset(options.dataset)
+    version = call("createDatasetVersion", params={"datasetId": dataset["id"]})
+    version = wait_for_indexing(version, getattr(options, "json", False))
+    if version["id"] == dataset["latestVersion"]["id"]:
+        return Answer(version, f"nothing changed: version {version['number']} is current")
+    return Answer(version, f"version {version['number']} ({version['id']}): {_changes(version)}")
+
+
+def _changes(holder: dict[str, Any]) -> str:
+    changes = holder["changes"] or {}
+    return ", ".join(f"{count:,} {kind}" for kind, count in changes.items())
+
+
+def _versions(options: argparse.Namespace) -> Answer:
+    page = call(
+        "listDatasetVersions",
+        params={"datasetId": find_dataset(options.dataset)["id"]},
+        query={"limit": 1000},
+    )
+    rows = [
+        (item["number"], item["id"], item["shardCount"], local_time(item["createdAt"]), _changes(item))
+        for item in page["items"]
+    ]
+    return Answer(page, table(("VERSION", "ID", "SHARDS", "MADE", "CHANGES"), rows))
+
+
+def _shards(options: argparse.Namespace) -> Answer:
+    version = find_dataset_version(options.dataset)
+    query = {"filter": options.filter}
+    page = call(
+        "listShards", params={"versionId": version["id"]}, query={**query, "limit": min(options.limit, 1000)}
+    )
+    if options.limit > 1000:
+        found = pages("listShards", params={"versionId": version["id"]}, query=query, limit=options.limit)
+        page["items"] = list(found)
+    rows = [
+        (
+            item["index"],
+            item["key"],
+            readable_bytes(item["sizeBytes"]),
+            labels({**item["entities"], **item["metadata"]}),
+        )
+        for item in page["items"]
+    ]
+    return Answer(page, table(("INDEX", "SHARD", "SIZE", "ENTITIES AND METADATA"), rows) + more(page))
+
+
+def _delete(options: argparse.Namespace) -> Answer:
+    dataset = find_dataset(options.dataset)
+    call("deleteDataset", params={"datasetId": dataset["id"]})
+    return Answer({"deleted": dataset["id"]}, f"forgot {dataset['name']}; its data are where they were")

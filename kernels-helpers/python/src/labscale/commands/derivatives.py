@@ -1,0 +1,123 @@
+"""`labscale derivatives`: what a run published, listed or copied to a folder."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from labscale.client import call, download, pages
+from labscale.commands.answer import Answer, ProgressLine, labels, more, table
+from labscale.commands.pairs import whole
+from labscale.commands.references import find_run
+from labscale.errors import LabscaleError
+from labscale.failure import readable_bytes
+
+
+def add(nouns: Any, shared: argparse.ArgumentParser) -> None:
+    verbs = nouns.add_parser("derivatives", help="what a run published").add_subparsers(
+        metavar="VERB", required=True
+    )
+    parser = verbs.add_parser("list", parents=[shared], help="derivatives in task order")
+    parser.add_argument("run", help="id, name or `latest`")
+    parser.add_argument("--limit", type=whole(1), default=50)
+    parser.set_defaults(action=_list)
+
+    parser = verbs.add_parser(
+        "fetch", parents=[shared], help="copy derivatives to a folder; whole files are kept"
+    )
+    parser.add_argument("run", help="id, name or `latest`")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--filter", help="only shards that fit, for example 'sub=01,02'")
+    parser.set_defaults(action=_fetch)
+
+
+def _list(options: argparse.Namespace) -> Answer:
+    params = {"runId": find_run(options.run)["id"]}
+    page = call("listDerivatives", params=params, query={"limit": min(options.limit, 1000)})
+    if options.limit > 1000:
+        page["items"] = list(pages("listDerivatives", params=params, limit=options.limit))
+    rows = [
+        (
+            item["taskIndex"],
+            item["shardKey"],
+            readable_bytes(sum(part["sizeBytes"] for part in item["objects"])),
+            [part["path"] for part in item["objects"]],
+            labels(item["metrics"]),
+            "reused" if item["reusedFrom"] else "",
+        )
+        for item in page["items"]
+    ]
+    return Answer(page, table(("TASK", "SHARD", "SIZE", "FILES", "METRICS", ""), rows) + more(page))
+
+
+def _fetch(options: argparse.Namespace) -> Answer:
+    run = find_run(options.run)
+    if run["derivatives"] is None:
+        raise LabscaleError(
+            f"The run {run['name']} has published nothing: {run['headline']}.",
+            "labscale publish",
+            code="STATE_CONFLICT",
+        )
+    version_id = run["derivatives"]["datasetVersionId"]
+    line = ProgressLine(getattr(options, "json", False))
+    fetched = kept = size = 0
+    for shard in pages("listShards", params={"versionId": version_id}, query={"filter": options.filter}):
+        for item in shard["objects"]:
+            target = _target(options.folder, shard["key"], item["path"])
+            if _is_whole(target, item):
+                kept += 1
+                continue
+            _fetch_object(version_id, shard["key"], item, target)
+            fetched += 1
+            size += item["sizeBytes"]
+            line.show(f"{fetched:,} files, {readable_bytes(size)}", "fetching")
+    line.end()
+    value = {"folder": str(options.folder.resolve()), "files": fetched, "kept": kept, "sizeBytes": size}
+    there = f", {kept:,} were there" if kept else ""
+    return Answer(value, f"{fetched:,} files ({readable_bytes(size)}) in {options.folder}{there}")
+
+
+def _fetch_object(version_id: str, key: str, item: dict[str, Any], target: Path) -> None:
+    part = target.with_name(target.name + ".part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with open(part, "wb") as file:
+            download(
+                "getObject",
+                file,
+                params={"versionId": version_id},
+                query={"shard": key, "path": item["path"]},
+            )
+        if not _is_whole(part, item):
+            raise LabscaleError(
+                f"{item['path']} of {key} did not arrive whole.", "Try again.", code="INCOMPLETE"
+            )
+        os.replace(part, target)
+    except OSError as error:
+        raise LabscaleError(f"{target} cannot be written: {error.strerror}.", field="folder") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _target(folder: Path, key: str, path: str) -> Path:
+    """Where an object goes; names come from a server and must not lead out of the folder."""
+    parts = PurePosixPath(key).parts + PurePosixPath(path).parts
+    if any(part in ("..", "/", "") or "\0" in part for part in parts):
+        raise LabscaleError(f"The name {key}/{path} leads out of the folder.", code="PATH_INVALID")
+    return folder.joinpath(*parts)
+
+
+def _is_whole(path: Path, item: dict[str, Any]) -> bool:
+    try:
+        if path.stat().st_size != item["sizeBytes"]:
+            return False
+        digest = hashlib.sha256()
+        with open(path, "rb") as file:
+            while block := file.read(1024 * 1024):
+                digest.update(block)
+    except OSError:
+        return False
+    return item["digest"] == f"sha256:{digest.hexdigest()}"
