@@ -49,7 +49,8 @@ def draw(
     middle_y = (top + HEIGHT - BOTTOM) / 2
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}"'
-        f' width="{WIDTH}" height="{HEIGHT}" role="img" font-family="sans-serif" font-size="12" fill="#333"><title>{escape(title)}</title>',
+        f' width="{WIDTH}" height="{HEIGHT}" role="img" font-family="sans-serif" font-size="12" fill="#333">',
+        f"<title>{escape(title)}</title>",
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
         f'<text x="{LEFT}" y="26" font-size="15" font-weight="600">{escape(title)}</text>',
     ]
@@ -64,7 +65,8 @@ def draw(
         )
     parts.append(
         f'<path d="M{LEFT} {top}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}" fill="none" stroke="#888"/>'
-        f'<g text-anchor="middle"><text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 14}">{escape(x_label)}</text>'
+        f'<g text-anchor="middle"><text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 14}">'
+        f"{escape(x_label)}</text>"
         f'<text transform="translate(18 {middle_y:.0f}) rotate(-90)">{escape(y_label)}</text></g>'
     )
     radius = 4 if len(numbers) <= 200 else 2.5 if len(numbers) <= 2000 else 1.5
@@ -82,7 +84,7 @@ def draw(
         )
         parts.append(
             f'</g><path d="M{LEFT} {y(middle):.1f}H{WIDTH - RIGHT}" stroke="{colour}" stroke-dasharray="5 4">'
-            f"<title>median: {middle:.6g}</title></line>'
+            f"<title>median: {middle:.6g}</title></path>"
         )
         if several:
             parts.append(
