@@ -90,7 +90,7 @@ function AboutEditor(props: IAboutEditorProps): JSX.Element {
         : new Set(names).size < names.length
           ? trans.__('A name of the metadata comes twice.')
           : entries.some((entry) => entry.value === undefined)
-            ? trans.__('A value of the metadata is not finished; text stands in double quotes.')
+            ? trans.__('A value of the metadata is not finished.')
             : null;
   const set = (id: number, change: Partial<IEntry>) =>
     setEntries(entries.map((entry) => (entry.id === id ? { ...entry, ...change } : entry)));

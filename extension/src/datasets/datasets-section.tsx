@@ -164,7 +164,10 @@ function drawRow(model: DatasetModel, index: number, trans: TranslationBundle): 
           <span className="jp-Labscale-dim">
             {latest.indexing.state === 'digesting'
               ? indexingText(latest.indexing.done, latest.indexing.total)
-              : `${formatCount(latest.shardCount)} · ${formatSize(latest.sizeBytes)}`}
+              : formatCount(latest.shardCount)}
+            {latest.indexing.state !== 'digesting' && (
+              <span className="jp-Labscale-wide"> · {formatSize(latest.sizeBytes)}</span>
+            )}
           </span>
         </>,
         { expanded, title: title.filter((line) => line !== '').join('\n') }

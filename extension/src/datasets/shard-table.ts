@@ -8,6 +8,9 @@ import { gridLook } from '../ui/grid-style';
 import type { DatasetPageModel } from './dataset-page-model';
 import { ShardTableModel } from './shard-table-model';
 
+/** Of Lab's 13 px interface font, on average. */
+const characterWidth = 7.2;
+
 export interface IShardTableOptions {
   model: DatasetPageModel;
   trans: TranslationBundle;
@@ -65,10 +68,10 @@ export class ShardTable extends Panel {
       const selection = new BasicSelectionModel({ dataModel: this._table, selectionMode: 'row' });
       selection.changed.connect(this._onSelection, this);
       this._grid.selectionModel = selection;
-      this._fitKeys();
+      this._fit();
     }
     if (!shards) return;
-    if (!this._fitted && shards.loaded > 0) this._fitKeys();
+    if (!this._fitted && shards.loaded > 0) this._fit();
     const row = selectedShard ? shards.indexOf(selectedShard.key) : -1;
     const selection = this._grid.selectionModel;
     if (row >= 0 && selection && selection.cursorRow !== row) {
@@ -95,16 +98,24 @@ export class ShardTable extends Panel {
     if (shard && shard.key !== this._options.model.selectedShard?.key) this._options.model.selectShard(shard);
   }
 
-  /** As wide as the keys of the first page, within limits. */
-  private _fitKeys(): void {
+  /** Columns as wide as what the first page has in them, within limits. */
+  private _fit(): void {
     const { shards } = this._options.model;
+    const table = this._table;
     this._fitted = shards !== null && shards.loaded > 0;
-    if (!shards || !this._fitted) return;
-    let longest = 0;
-    for (let row = 0; row < Math.min(shards.loaded, 200); row += 1) {
-      longest = Math.max(longest, shards.get(row)?.key.length ?? 0);
-    }
-    this._grid.resizeColumn('row-header', 0, Math.min(420, Math.max(120, longest * 7.2 + 24)));
+    if (!shards || !table || !this._fitted) return;
+    const rows = Math.min(shards.loaded, 200);
+    const longest = (title: string, cell: (row: number) => unknown) => {
+      let length = title.length + 1;
+      for (let row = 0; row < rows; row += 1) length = Math.max(length, String(cell(row)).length);
+      return length * characterWidth + 24;
+    };
+    const keys = longest('', (row) => table.data('row-header', row, 0));
+    this._grid.resizeColumn('row-header', 0, Math.min(420, Math.max(120, keys)));
+    table.columns.forEach((column, index) => {
+      const width = longest(column.title, (row) => table.data('body', row, index));
+      this._grid.resizeColumn('body', index, Math.min(260, width));
+    });
   }
 
   private readonly _onContextMenu = (event: MouseEvent): void => {

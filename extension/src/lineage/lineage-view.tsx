@@ -66,7 +66,9 @@ export function LineageView(props: ILineageViewProps): JSX.Element {
       loading={lineage === null}
       error={error}
       empty={lineage !== null && lineage.nodes.length < 2}
-      emptyText={trans.__('Nothing has been made from this yet, and it was made from nothing here.')}
+      emptyText={trans.__(
+        'Nothing has been made from this yet. A snippet, a parameter set or a run over it will show here.'
+      )}
       onRetry={() => setRound((one) => one + 1)}
     >
       {lineage && <LineageGraph lineage={lineage} trans={trans} open={open} />}

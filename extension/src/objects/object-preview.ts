@@ -74,6 +74,7 @@ export class ObjectPreview extends Panel {
     this._context = context;
     const widget = widgetFactory.createNew(context) as IDocumentWidget;
     widget.addClass('jp-Labscale-Preview-document');
+    widget.toolbar.hide();
     this.addWidget(widget);
     context.initialize(false).catch((error: unknown) => {
       if (this._context === context) this._fail(error, path, registry);

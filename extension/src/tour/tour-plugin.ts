@@ -45,7 +45,8 @@ export const tourPlugin: JupyterFrontEndPlugin<void> = {
       }
     });
     palette?.addItem({ command: CommandIDs.takeTour, category: paletteCategory });
-    launcher?.add({ command: CommandIDs.takeTour, category: trans.__('Other'), rank: 0, args: { isLauncher: true } });
+    // A category of its own: in another, the first card gives the category its icon.
+    launcher?.add({ command: CommandIDs.takeTour, category: 'Labscale', rank: 0, args: { isLauncher: true } });
   }
 };
 

@@ -53,6 +53,7 @@ class FormDialog<T> extends Dialog<null> {
         Dialog.okButton({ label: _options.accept })
       ],
       defaultButton: 1,
+      focusNodeSelector: '.jp-Labscale-FormDialog :is(input, select, textarea)',
       hasClose: true
     });
     if (_options.className) this.addClass(_options.className);

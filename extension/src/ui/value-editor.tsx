@@ -98,6 +98,12 @@ function parse(text: string, spec: IValueEditorProps['spec']): JsonValue | undef
   }
 }
 
+function unreadable(type: ValueType, trans: TranslationBundle): string {
+  return type === 'number' || type === 'integer'
+    ? trans.__('This is not a number.')
+    : trans.__('This is not JSON; text stands in double quotes.');
+}
+
 function TextValueEditor(props: IValueEditorProps): JSX.Element {
   const { spec, value, id, label, disabled, onChange, trans } = props;
   const [text, setText] = React.useState(shown(value, spec.type));
@@ -113,15 +119,13 @@ function TextValueEditor(props: IValueEditorProps): JSX.Element {
   }
   const parsed = parse(text, spec);
   const problem =
-    parsed === undefined && text.trim() !== ''
-      ? trans.__('This is not a %1.', spec.type)
-      : valueProblem(parsed, spec, trans);
+    parsed === undefined && text.trim() !== '' ? unreadable(spec.type, trans) : valueProblem(parsed, spec, trans);
   const change = (next: string) => {
     setText(next);
     const nextValue = parse(next, spec);
     const nextProblem =
       nextValue === undefined && next.trim() !== ''
-        ? trans.__('This is not a %1.', spec.type)
+        ? unreadable(spec.type, trans)
         : valueProblem(nextValue, spec, trans);
     sent.current = nextProblem === null ? nextValue : undefined;
     onChange(sent.current, nextProblem);
