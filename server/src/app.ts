@@ -36,6 +36,9 @@ export function buildApp(services: Services, identify: Identify, logger: Logger)
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
     bodyLimit: 16 * 1_048_576,
+    // The body guard refuses such keys and names them; Fastify would say that the body is not JSON.
+    onProtoPoisoning: 'ignore',
+    onConstructorPoisoning: 'ignore',
     exposeHeadRoutes: false,
     return503OnClosing: false,
     // One address a thing: no second spelling by slashes or case, which a proxy in front might judge otherwise.

@@ -1,4 +1,5 @@
 import {
+  boundNames,
   candidateVariables,
   findAssignments,
   findParametersCell,
@@ -110,6 +111,11 @@ describe('candidateVariables', () => {
   it('does not offer what is a parameter already', () => {
     expect(candidateVariables([code('a = 1', 'parameters'), code('b = 2')])).toEqual([{ name: 'b', value: 2 }]);
   });
+});
+
+it('boundNames sees every way of setting a name', () => {
+  const source = 'a, (b, *c) = x\nfor i, (j, k) in y:\n  d = 1\nwith open(f) as g:\n  pass\nif (h := 1) == l: n(m=o)\n';
+  expect([...boundNames([code(source)])].sort()).toEqual(['a', 'b', 'c', 'd', 'g', 'h', 'i', 'j', 'k']);
 });
 
 describe('planParametersEdit', () => {

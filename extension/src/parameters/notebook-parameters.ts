@@ -130,13 +130,20 @@ export function candidateVariables(cells: readonly INotebookCell[]): { name: str
   );
 }
 
-/** All names that a top-level assignment of the notebook sets. */
-export function assignedNames(cells: readonly INotebookCell[]): Set<string> {
-  return new Set(
-    cells.flatMap((cell) =>
-      cell.cell_type === 'code' ? findAssignments(sourceOf(cell)).map((found) => found.name) : []
-    )
-  );
+const binding =
+  /^[ \t]*([A-Za-z_][\w \t,()*[\].]*?)[ \t]*(?::[^=\n]+)?(?:=(?!=)|<-)|\bfor[ \t]+([^:\n]+?)[ \t]+in\b|\bas[ \t]+\(?([\w, \t]+)|([A-Za-z_]\w*)[ \t]*:=/gm;
+
+/** All names that the code cells set in any way that can be told from the text: what a run would overwrite. */
+export function boundNames(cells: readonly INotebookCell[]): Set<string> {
+  const names = new Set<string>();
+  for (const cell of cells) {
+    if (cell.cell_type !== 'code') continue;
+    for (const match of sourceOf(cell).matchAll(binding)) {
+      const targets = match[1] ?? match[2] ?? match[3] ?? match[4] ?? '';
+      for (const name of targets.match(/[A-Za-z_]\w*/g) ?? []) names.add(name);
+    }
+  }
+  return names;
 }
 
 /** What to do to the notebook so that `chosen` are parameters. */

@@ -5,7 +5,7 @@ import type { ILabscale } from '../tokens';
 import { findImageOutputs, type IImageOutput } from './image-outputs';
 import { captureKernel, type IKernelCapture } from './kernel-capture';
 import {
-  assignedNames,
+  boundNames,
   candidateVariables,
   findParametersCell,
   textParameters,
@@ -169,8 +169,8 @@ function offeredVariables(
     else if (inKernel.has(name)) offer(name, inKernel.get(name) as JsonValue, 'kernel');
     else offer(name, value, 'tagged-cell');
   }
-  // What a cell computes would overwrite the value that a run puts in, so only names that no cell assigns are left.
-  const assigned = assignedNames(notebook.cells);
+  // What a cell computes would overwrite the value that a run puts in, so only names that no cell sets are left.
+  const assigned = boundNames(notebook.cells);
   for (const { name, value } of widgets) if (!assigned.has(name)) offer(name, value, 'widgets');
   for (const { name, value } of variables) if (!assigned.has(name)) offer(name, value, 'kernel');
   return [...offered.values()];

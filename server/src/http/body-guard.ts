@@ -5,7 +5,7 @@ const deepest = 200;
 
 /**
  * Refuses what JSON can write but a value cannot keep: numbers such as 1e999, which JavaScript reads as infinite and would
- * store as null, and nesting so deep that code that walks it fails. Raises BODY_INVALID with a pointer.
+ * store as null, nesting so deep that code that walks it fails, and keys named `__proto__`. Raises BODY_INVALID with a pointer.
  */
 export function checkBody(body: unknown): void {
   const open: { value: unknown; depth: number; pointer: string }[] = [{ value: body, depth: 0, pointer: 'body' }];
@@ -24,6 +24,12 @@ export function checkBody(body: unknown): void {
       });
     }
     for (const [key, item] of Object.entries(value)) {
+      if (key === '__proto__') {
+        throw new ProblemError('BODY_INVALID', 'A key is named `__proto__`, which would change more than the value.', {
+          field: `${pointer}/__proto__`,
+          mend: 'Leave that key out or rename it.'
+        });
+      }
       if (typeof item === 'number' || (item !== null && typeof item === 'object')) {
         open.push({ value: item, depth: depth + 1, pointer: `${pointer}/${key}` });
       }

@@ -45,7 +45,7 @@ interface Condition {
 type SetNumbers = SelectQueryBuilder<Tables, never, { setNumber: number }>;
 
 /** Up to here all matches are fetched and put in order here; more are dense enough to walk an index of the order. */
-const fewMatches = 5_000;
+const fewMatches = 2_000;
 /** How far the matches of one condition are counted to find the most selective. */
 const countedMatches = 20_000;
 
@@ -123,35 +123,36 @@ export class ParameterSearch {
   }
 
   /** All matches with what they are ordered by; undefined where they are many. */
-  async #few({ order, ...search }: Search, conditions: readonly Condition[], fields: readonly number[]) {
+  async #few(
+    { order, ...search }: Search,
+    conditions: readonly Condition[],
+    fields: readonly number[]
+  ): Promise<Place[] | undefined> {
     const matching = this.#matches(search, conditions)
       .limit(fewMatches + 1)
       .as('matching');
+    const numbers = this.database.selectFrom(matching).select('matching.setNumber');
     let places: Place[];
     if (order.by === 'field' && fields.length > 0) {
-      const rows = await this.database
-        .selectFrom(matching)
+      const rows = await numbers
         .leftJoin('parameterField as field', (join) =>
           join.onRef('field.setNumber', '=', 'matching.setNumber').on('field.fieldNumber', 'in', fields)
         )
-        .select(['matching.setNumber', 'field.number'])
-        // The number of a metric is in the index; only for the text of a parameter the row is fetched.
-        .$if(order.kind === 'parameter', (query) => query.select('field.text'))
+        .select(['field.number', 'field.text'])
         .execute();
-      places = rows.map(({ setNumber, number, text = null }) => {
+      places = rows.map(({ setNumber, number, text }) => {
         const part = number !== null ? 0 : text !== null ? 1 : 2;
         return { part, key: number ?? text, setNumber: Number(setNumber) };
       });
     } else if (order.by === 'name') {
-      const rows = await this.database
-        .selectFrom(matching)
+      const rows = await numbers
         .innerJoin('parameterSet as set', 'set.number', 'matching.setNumber')
-        .select(['matching.setNumber', 'set.name'])
+        .select('set.name')
         .execute();
       places = rows.map(({ setNumber, name }) => ({ part: 0, key: name, setNumber: Number(setNumber) }));
     } else {
       const part = order.by === 'field' ? 2 : 0;
-      const rows = await this.database.selectFrom(matching).select('matching.setNumber').execute();
+      const rows = await numbers.execute();
       places = rows.map(({ setNumber }) => ({ part, key: null, setNumber: Number(setNumber) }));
     }
     return places.length > fewMatches ? undefined : places;
