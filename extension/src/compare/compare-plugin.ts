@@ -62,6 +62,7 @@ export const comparePlugin: JupyterFrontEndPlugin<void> = {
           content.title.icon = compareIcon;
           content.title.closable = true;
           const page = new MainAreaWidget({ content });
+          page.toolbar.hide();
           app.shell.add(page, 'main');
           await tracker.add(page);
           app.shell.activateById(page.id);

@@ -159,6 +159,7 @@ export const parameterPlugin: JupyterFrontEndPlugin<void> = {
       content.title.icon = parametersIcon;
       content.title.closable = true;
       const page = new MainAreaWidget({ content });
+      page.toolbar.hide();
       page.id = `labscale-${parameterSetId}`;
       return page;
     };

@@ -24,7 +24,7 @@ export interface IGridLayout {
 }
 
 export const headingHeight = 22;
-const pitches = [22, 18, 14, 11, 8, 6];
+const pitches = [44, 36, 28, 22, 18, 14, 11, 8, 6];
 
 /** The largest cells with which all fit into the height; the smallest, scrolled, where none do. */
 export function layOutGrid(

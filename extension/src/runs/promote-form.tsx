@@ -63,7 +63,7 @@ export class PromoteForm extends LazyReactWidget {
   private _focus(): void {
     requestAnimationFrame(() => {
       if (!this.isDisposed && this.isVisible) {
-        this.node.querySelector<HTMLElement>('.jp-Labscale-Promote-run, input, select')?.focus();
+        this.node.querySelector<HTMLElement>('.jp-Labscale-Promote-run')?.focus();
       }
     });
   }

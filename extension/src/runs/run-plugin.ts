@@ -152,6 +152,7 @@ export const runPlugin: JupyterFrontEndPlugin<void> = {
           content.title.icon = runIcon;
           content.title.closable = true;
           page = new MainAreaWidget({ content });
+          page.toolbar.hide();
           page.id = `labscale-${runId}`;
           content.model.changed.connect(() => notifyRunCommands());
           app.shell.add(page, 'main');
@@ -261,6 +262,7 @@ export const runPlugin: JupyterFrontEndPlugin<void> = {
       content.title.icon = promoteIcon;
       content.title.closable = true;
       const page = new MainAreaWidget({ content });
+      page.toolbar.hide();
       app.shell.add(page, 'main');
       await forms.add(page);
       app.shell.activateById(page.id);

@@ -84,25 +84,30 @@ export class RunWatch implements IDisposable {
   private _show(run: Run): void {
     const { trans, open } = this._options;
     const waits = run.state === 'awaiting-release';
+    const type = waits ? ('info' as const) : ('in-progress' as const);
     const message = waits
       ? trans.__('%1: the trial is done, %2 tasks wait for release', run.name, run.counts.held)
       : `${run.name}: ${countsText(run.counts, trans)}`;
-    const known = this._notifications.get(run.id);
     const options = {
-      autoClose: false as const,
+      // While it goes it is in the notification centre and the status bar, not over the page; a trial that is done asks.
+      autoClose: waits ? (false as const) : 0,
       progress: settledPart(run.counts),
       actions: [{ label: trans.__('Open'), callback: () => open(run.id) }]
     };
-    const type = waits ? ('info' as const) : ('in-progress' as const);
-    if (known === undefined) this._notifications.set(run.id, Notification.emit(message, type, options));
-    // One that was dismissed stays away until the run ends.
-    else if (Notification.manager.has(known)) Notification.update({ id: known, message, type, ...options });
+    const known = this._notifications.get(run.id);
+    if (known !== undefined && known.type === type) {
+      // One that was dismissed stays away until the run ends.
+      if (Notification.manager.has(known.id)) Notification.update({ id: known.id, message, ...options });
+      return;
+    }
+    if (known !== undefined) Notification.dismiss(known.id);
+    this._notifications.set(run.id, { id: Notification.emit(message, type, options), type });
   }
 
   private _end(run: Run): void {
     const { trans, open, openResults } = this._options;
     const known = this._notifications.get(run.id);
-    if (known !== undefined) Notification.dismiss(known);
+    if (known !== undefined) Notification.dismiss(known.id);
     this._notifications.delete(run.id);
     const counts = countsText(run.counts, trans);
     const actions: Notification.IAction[] = [
@@ -154,7 +159,7 @@ export class RunWatch implements IDisposable {
   }
 
   private readonly _changed = new Signal<this, void>(this);
-  private readonly _notifications = new Map<string, string>();
+  private readonly _notifications = new Map<string, { id: string; type: 'info' | 'in-progress' }>();
   private _listening: IDisposable | null = null;
   private _saved = '';
   private _disposed = false;
