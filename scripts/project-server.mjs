@@ -13,8 +13,9 @@ function environmentOf(project, env = process.env) {
 }
 
 /**
- * Start the server of a project folder, or use the one that runs there already. Gives {labscale, stop}:
- * `labscale(...args)` runs the command with --json and gives what it answered; `stop()` ends what was started here.
+ * Start the server of a project folder, or use the one that runs there already. Gives {environment, labscale, stop}:
+ * `environment` is that in which clients find it; `labscale(...args)` runs the command with --json and gives its answer;
+ * `labscale.watch(runId)` shows how a run goes and gives it at its end; `stop()` ends what was started here.
  */
 export async function openProject(project, { python, env }) {
   const environment = environmentOf(project, env);
@@ -33,14 +34,14 @@ export async function openProject(project, { python, env }) {
       else reject(new Error(`The labscale server did not start.\n${said.trim()}`));
     });
   });
-  return {
-    async labscale(...args) {
-      const { stdout } = await run(join(dirname(python), 'labscale'), ['--json', ...args], {
-        cwd: project,
-        env: environment
-      });
-      return JSON.parse(stdout);
-    },
-    stop: () => stop(child)
+  const program = join(dirname(python), 'labscale');
+  const labscale = async (...args) => {
+    const { stdout } = await run(program, ['--json', ...args], { cwd: project, env: environment });
+    return JSON.parse(stdout);
   };
+  labscale.watch = async (runId) => {
+    await run(program, ['watch', runId], { cwd: project, env: environment, show: true, mayFail: true });
+    return labscale('runs', 'show', runId);
+  };
+  return { environment, labscale, stop: () => stop(child) };
 }

@@ -1,12 +1,12 @@
 // `npm start`: sets the checkout up, makes the demo project, and opens JupyterLab on it.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { run, runMain, stop } from './child.mjs';
-import { makeProject } from './demo-project.mjs';
+import { runMain, stop } from './child.mjs';
+import { exampleDatasets, registerDataset, writeExamples } from './demo-project.mjs';
+import { openProject } from './project-server.mjs';
 import { cache, root, venvProgram } from './repository.mjs';
 import { setup } from './setup.mjs';
 
@@ -42,6 +42,17 @@ async function untilItAnswers(url, child) {
   return false;
 }
 
+async function makeProject(project) {
+  const python = venvProgram('python');
+  await writeExamples(project, python);
+  const server = await openProject(project, { python });
+  try {
+    for (const entry of await exampleDatasets(project)) await registerDataset(project, entry, server.labscale);
+  } finally {
+    await server.stop();
+  }
+}
+
 await runMain(async () => {
   const { values } = parseArgs({
     options: {
@@ -53,9 +64,8 @@ await runMain(async () => {
   const port = await choosePort(values.port);
   await setup();
   const project = resolve(process.env.INIT_CWD ?? '.', values.project);
-  mkdirSync(project, { recursive: true });
   process.stdout.write(`Demo project in ${project} ... `);
-  await makeProject(project, venvProgram('python'));
+  await makeProject(project);
   console.log('ready');
 
   const token = randomBytes(24).toString('hex');
