@@ -5,8 +5,11 @@ import type { Dataset, ParameterValues, Promotion, Run, Task } from '@labscale/s
 import { digestOf } from '../src/datasets/stored-shard.js';
 import type { TestServer } from './test-server.js';
 
+/** A server that these can be asked of: in this process, or one of its own. */
+export type Calls = Pick<TestServer, 'call' | 'project'>;
+
 /** A folder of small files, one a shard, registered and digested. */
-export async function makeDataset(server: TestServer, count: number, name = 'numbers'): Promise<Dataset> {
+export async function makeDataset(server: Calls, count: number, name = 'numbers'): Promise<Dataset> {
   const folder = join(server.project, name);
   await mkdir(folder, { recursive: true });
   for (let index = 0; index < count; index++) await writeFile(join(folder, shardName(index)), `${index}\n`);
@@ -65,7 +68,7 @@ export interface Recipe {
 const usualResources = { cpus: 1, memoryBytes: 2 ** 29, timeLimitSeconds: 120, retries: 0, backoffSeconds: 0 };
 
 export async function makeNotebookAnalysis(
-  server: TestServer,
+  server: Calls,
   options: {
     body?: string;
     path?: string;
@@ -91,7 +94,7 @@ export async function makeNotebookAnalysis(
 
 /** A command that copies its shard's only file to `copy.txt`, or what `script` does with `in` and `out` as folders. */
 export async function makeCommandAnalysis(
-  server: TestServer,
+  server: Calls,
   script = 'cat "$LABSCALE_INPUT"/* > "$LABSCALE_OUTPUT/copy.txt"',
   options: { name?: string; resources?: Partial<typeof usualResources>; outputs?: object[] } = {}
 ): Promise<string> {
@@ -108,7 +111,7 @@ export async function makeCommandAnalysis(
 
 /** Saves values as a set of an analysis version. */
 export async function makeSet(
-  server: TestServer,
+  server: Calls,
   analysisVersionId: string,
   values: ParameterValues = {},
   name = 'usual'
@@ -117,7 +120,7 @@ export async function makeSet(
   return set.latestVersion.id;
 }
 
-export async function promote(server: TestServer, promotion: Promotion, key?: string, name?: string): Promise<Run> {
+export async function promote(server: Calls, promotion: Promotion, key?: string, name?: string): Promise<Run> {
   return await server.call('createRun', {
     body: { ...(name === undefined ? {} : { name }), promotion },
     ...(key === undefined ? {} : { headers: { 'idempotency-key': key } })
@@ -125,7 +128,7 @@ export async function promote(server: TestServer, promotion: Promotion, key?: st
 }
 
 /** The run when it is in one of the states; fails where it ends in another. */
-export async function runIn(server: TestServer, runId: string, ...states: Run['state'][]): Promise<Run> {
+export async function runIn(server: Calls, runId: string, ...states: Run['state'][]): Promise<Run> {
   const ended = ['succeeded', 'failed', 'stopped'];
   const run = await until(
     () => server.call('getRun', { params: { runId } }),
@@ -135,11 +138,11 @@ export async function runIn(server: TestServer, runId: string, ...states: Run['s
   return run;
 }
 
-export async function tasksOf(server: TestServer, runId: string): Promise<Task[]> {
+export async function tasksOf(server: Calls, runId: string): Promise<Task[]> {
   return (await server.call('listTasks', { params: { runId }, query: { limit: 1_000 } })).items;
 }
 
-export async function until<T>(read: () => Promise<T>, holds: (value: T) => boolean, patienceMs = 60_000): Promise<T> {
+export async function until<T>(read: () => Promise<T>, holds: (value: T) => boolean, patienceMs = 25_000): Promise<T> {
   const deadline = Date.now() + patienceMs;
   for (;;) {
     const value = await read();

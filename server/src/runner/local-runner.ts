@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, parse } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Resources } from '@labscale/schema';
 import type { Logger } from 'pino';
@@ -34,6 +34,8 @@ interface Post {
 export class LocalRunner implements Runner {
   readonly #posts = new Map<string, Post>();
   readonly #listeners: ((event: RunnerEvent) => void)[] = [];
+  /** Ids of the workers that this process started and has not seen go. */
+  readonly #own = new Set<string>();
   #poll: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -199,6 +201,7 @@ export class LocalRunner implements Runner {
           this.logger.warn({ runId, workerId, line: line.slice(0, 500) }, 'a worker said what is not of the protocol')
       }
     );
+    this.#own.add(workerId);
     this.logger.info({ runId, workerId, slots: worker.slots }, 'worker started');
     return worker;
   }
@@ -223,6 +226,7 @@ export class LocalRunner implements Runner {
   async #workerGone(post: Post, worker: WorkerProcess, detail: string): Promise<void> {
     const { runId } = post.order;
     this.logger.info({ runId, workerId: worker.workerId, detail }, 'worker gone');
+    this.#own.delete(worker.workerId);
     if (post.worker === worker) post.worker = undefined;
     const attempts = [...post.sent.values()].map(({ index, attempt }) => ({ index, attempt }));
     post.sent.clear();
@@ -266,35 +270,33 @@ export class LocalRunner implements Runner {
     }
   }
 
+  /** Removes the scratch folder of a run as soon as no worker has it any more. */
   async #removeScratch(runId: string): Promise<void> {
-    if (this.#posts.has(runId) || this.#livingWorkers(runId).length > 0) return;
+    if (this.#closed || this.#posts.has(runId)) return;
+    if (this.#livingWorkers(runId).length > 0) {
+      setTimeout(() => void this.#removeScratch(runId), adoptedPollMs).unref();
+      return;
+    }
     await rm(join(this.place.dataFolder, 'scratch', runId), { recursive: true, force: true, maxRetries: 3 });
   }
 
-  /** Workers on record that live, those of earlier servers included; records of dead ones are removed on the way. */
+  /** Workers on record that live, those of earlier servers included; what dead ones left is removed on the way. */
   #livingWorkers(runId: string): WorkerRecord[] {
     const folder = join(this.place.dataFolder, 'workers');
     const living: WorkerRecord[] = [];
-    let names: string[] = [];
-    try {
-      names = readdirSync(folder);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    }
-    for (const name of names) {
-      if (!name.endsWith('.json')) continue;
-      const file = join(folder, name);
-      let record: WorkerRecord;
+    const names = existsSync(folder) ? readdirSync(folder) : [];
+    for (const workerId of new Set(names.map((name) => parse(name).name))) {
+      let record: WorkerRecord | undefined;
       try {
-        record = JSON.parse(readFileSync(file, 'utf8')) as WorkerRecord;
+        record = JSON.parse(readFileSync(join(folder, `${workerId}.json`), 'utf8')) as WorkerRecord;
       } catch {
-        // Its worker has just removed it.
-        continue;
+        // It has removed its record at its end; its log may still be there.
       }
-      if (startTicksOf(record.pid) !== record.startTicks) {
-        rmSync(file, { force: true });
-        rmSync(file.replace(/json$/, 'log'), { force: true });
-      } else if (record.runId === runId) living.push(record);
+      if (record !== undefined && startTicksOf(record.pid) === record.startTicks) {
+        if (record.runId === runId) living.push(record);
+      } else if (!this.#own.has(workerId)) {
+        for (const extension of ['json', 'log']) rmSync(join(folder, `${workerId}.${extension}`), { force: true });
+      }
     }
     return living;
   }
