@@ -42,34 +42,38 @@ export class ParameterRepository {
 
   async find(id: string): Promise<ParameterSet | undefined> {
     const row = await this.database.selectFrom('parameterSet').select('number').where('id', '=', id).executeTakeFirst();
-    return row && (await this.findByNumbers([row.number]))[0];
+    return row && this.#findByNumber(row.number);
   }
 
-  /** In the order of the numbers; fewer of them where they are very large, but always one. */
-  async findByNumbers(numbers: readonly number[]): Promise<ParameterSet[]> {
-    const found: ParameterSet[] = [];
-    let bytes = 0;
-    for (let start = 0; start < numbers.length && bytes <= largestPageBytes; start += hydratedAtOnce) {
-      const wanted = numbers.slice(start, start + hydratedAtOnce);
+  async #findByNumber(number: number): Promise<ParameterSet | undefined> {
+    return (await this.findByNumbers([number])).sets[0];
+  }
+
+  /**
+   * Sets in the order of their numbers, without those that are gone. `taken` is how many of the numbers were looked at:
+   * fewer than all where the sets are very large.
+   */
+  async findByNumbers(numbers: readonly number[]): Promise<{ sets: ParameterSet[]; taken: number }> {
+    const sets: ParameterSet[] = [];
+    let [taken, bytes] = [0, 0];
+    while (taken < numbers.length && bytes <= largestPageBytes) {
+      const wanted = numbers.slice(taken, taken + hydratedAtOnce);
       const rows = await this.#sets().where('set.number', 'in', wanted).execute();
       const ids = rows.map((row) => row.setId);
       const [runs, defaults] = ids.length === 0 ? [[], []] : [await this.#runCounts(ids), await this.#defaults(ids)];
       const byNumber = new Map(rows.map((row) => [Number(row.setNumber), row]));
       for (const number of wanted) {
+        if (bytes > largestPageBytes) break;
+        taken += 1;
         const row = byNumber.get(number);
         if (row === undefined) continue;
-        if (found.length > 0 && bytes > largestPageBytes) break;
         bytes += row.valuesJson.length;
-        found.push(
-          toSet(
-            row,
-            Number(runs.find((run) => run.parameterSetId === row.setId)?.count ?? 0),
-            defaults.filter((each) => each.parameterSetId === row.setId).map((each) => each.datasetId)
-          )
-        );
+        const runCount = Number(runs.find((run) => run.parameterSetId === row.setId)?.count ?? 0);
+        const own = defaults.filter((each) => each.parameterSetId === row.setId).map((each) => each.datasetId);
+        sets.push(toSet(row, runCount, own));
       }
     }
-    return found;
+    return { sets, taken };
   }
 
   async findRow(id: string): Promise<ParameterSetRow | undefined> {
@@ -150,7 +154,7 @@ export class ParameterRepository {
       await this.#writeFields(writing, owner, set.analysisId, number, version);
       return number;
     });
-    return number === undefined ? undefined : (await this.findByNumbers([number]))[0];
+    return number === undefined ? undefined : this.#findByNumber(number);
   }
 
   /**

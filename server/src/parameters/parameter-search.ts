@@ -44,8 +44,6 @@ interface Condition {
 /** A query for set numbers, from whichever table. */
 type SetNumbers = SelectQueryBuilder<Tables, never, { setNumber: number }>;
 
-/** Up to here all matches are fetched and put in order here; more are dense enough to walk an index of the order. */
-const fewMatches = 2_000;
 /** How far the matches of one condition are counted to find the most selective. */
 const countedMatches = 20_000;
 
@@ -54,7 +52,13 @@ const countedMatches = 20_000;
  * from the most selective condition, not from the number of sets. `!=` also holds for sets that lack the field.
  */
 export class ParameterSearch {
-  constructor(private readonly database: Database) {}
+  /**
+   * Up to `fewMatches` all matches are fetched and put in order here; more are dense enough to walk an index of the order.
+   */
+  constructor(
+    private readonly database: Database,
+    private readonly fewMatches = 2_000
+  ) {}
 
   /** Places of the sets of a page, and how many match. Raises FILTER_INVALID for a text longer than what is searched. */
   async find(search: Search): Promise<{ places: Place[]; total: number }> {
@@ -129,7 +133,7 @@ export class ParameterSearch {
     fields: readonly number[]
   ): Promise<Place[] | undefined> {
     const matching = this.#matches(search, conditions)
-      .limit(fewMatches + 1)
+      .limit(this.fewMatches + 1)
       .as('matching');
     const numbers = this.database.selectFrom(matching).select('matching.setNumber');
     let places: Place[];
@@ -155,7 +159,7 @@ export class ParameterSearch {
       const rows = await numbers.execute();
       places = rows.map(({ setNumber }) => ({ part, key: null, setNumber: Number(setNumber) }));
     }
-    return places.length > fewMatches ? undefined : places;
+    return places.length > this.fewMatches ? undefined : places;
   }
 
   /** A page in order, read from an index of the order. */

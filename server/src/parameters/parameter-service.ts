@@ -175,10 +175,10 @@ export class ParameterService {
       limit: limit + 1
     });
     const page = places.slice(0, limit);
-    const items = await this.repository.findByNumbers(page.map(({ setNumber }) => setNumber));
-    const last = items.length < page.length || places.length > limit ? page[Math.max(items.length, 1) - 1] : undefined;
-    const nextCursor = last && encodeCursor(`parameter-sets ${orderBy}`, last.part, last.key, last.setNumber);
-    return { items, nextCursor: nextCursor ?? null, total };
+    const { sets, taken } = await this.repository.findByNumbers(page.map(({ setNumber }) => setNumber));
+    const last = taken < places.length ? page[taken - 1] : undefined;
+    const nextCursor = last ? encodeCursor(`parameter-sets ${orderBy}`, last.part, last.key, last.setNumber) : null;
+    return { items: sets, nextCursor, total };
   }
 
   async listVersions(
