@@ -58,7 +58,7 @@ describe('values', () => {
     ['PARAMETER_INVALID', { sigma: -1 }, 'sigma'],
     ['PARAMETER_INVALID', { n: 1.5 }, 'n'],
     ['PARAMETER_INVALID', { n: true }, 'n'],
-    ['PARAMETER_INVALID', { n: 9007199254740993 }, 'n'],
+    ['PARAMETER_INVALID', { n: 9007199254740992 }, 'n'],
     ['PARAMETER_INVALID', { flag: 'true' }, 'flag'],
     ['PARAMETER_INVALID', { flag: 0 }, 'flag'],
     ['PARAMETER_INVALID', { mode: 1 }, 'mode'],

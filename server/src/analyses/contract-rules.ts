@@ -84,7 +84,6 @@ function checkParameter(parameter: Parameter, at: string): void {
 export function faultOfPath(path: string): string | undefined {
   if (path.startsWith('/') || /^[A-Za-z]:[\\/]/.test(path)) return 'is absolute';
   if (path.includes('\\')) return 'has a backslash';
-  // eslint-disable-next-line no-control-regex -- these are what is looked for
   if (/[\u0000-\u001f\u007f]/.test(path)) return 'has a control character';
   const segments = path.split('/');
   if (segments.includes('..')) return 'leads out of its folder by ".."';

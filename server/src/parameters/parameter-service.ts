@@ -297,7 +297,6 @@ function digestOf(values: ParameterValues): string {
 
 function checkMetrics(metrics: Record<string, number>): void {
   const names = Object.keys(metrics);
-  // eslint-disable-next-line no-control-regex -- these are what is looked for
   const bad = names.find((name) => unusableNames.has(name) || !/^[^\u0000-\u001f\u007f]{1,128}$/.test(name));
   if (bad === undefined && names.length <= mostMetrics) return;
   throw bad === undefined
