@@ -45,8 +45,8 @@ export const tourPlugin: JupyterFrontEndPlugin<void> = {
       }
     });
     palette?.addItem({ command: CommandIDs.takeTour, category: paletteCategory });
-    // A category of its own: in another, the first card gives the category its icon.
-    launcher?.add({ command: CommandIDs.takeTour, category: 'Labscale', rank: 0, args: { isLauncher: true } });
+    // Behind the first cards of the category: the very first one gives the category its icon.
+    launcher?.add({ command: CommandIDs.takeTour, category: 'Other', rank: 4, args: { isLauncher: true } });
   }
 };
 
@@ -120,7 +120,12 @@ function tourSteps(
       ),
       show: () => sidebar.reveal('labscale-datasets'),
       target: () => visible('#labscale-datasets'),
-      action: { label: trans.__('Register the demo'), run: async () => void (await needDemo()) }
+      action: {
+        label: trans.__('Register it'),
+        run: async () => void (await needDemo()),
+        goesOn: true,
+        wanted: async () => (await findDemo()) === null
+      }
     },
     {
       id: 'snippet',
@@ -130,7 +135,7 @@ function tourSteps(
       ),
       show: () => sidebar.reveal('labscale-datasets'),
       target: () => visible('.jp-Labscale-Sidebar [data-command="labscale:open-snippet"]'),
-      action: { label: trans.__('Open it'), run: openNotebook }
+      action: { label: trans.__('Open it'), run: openNotebook, goesOn: true }
     },
     {
       id: 'parameters-cell',
@@ -138,9 +143,12 @@ function tourSteps(
       text: trans.__(
         'The cell tagged **parameters** holds what you tune. Run all cells, look at the picture and at psnr, change sigma, and run again until you like it.'
       ),
-      show: showNotebook,
+      show: () => {
+        showNotebook();
+        parametersCell()?.scrollIntoView({ block: 'center' });
+      },
       target: parametersCell,
-      missing: trans.__('Open a notebook with such a cell first: go one step back and choose "Open it".'),
+      missing: trans.__('The cell is in the notebook: scroll up to it, or go one step back and choose "Open it".'),
       action: {
         label: trans.__('Run all cells'),
         run: async () => void (await commands.execute('notebook:run-all-cells'))
@@ -162,7 +170,8 @@ function tourSteps(
       text: trans.__('Takes the notebook and the saved set to **every shard** of the dataset. Nothing starts yet.'),
       show: showNotebook,
       target: () => visible('[data-jp-item-name="labscale-promote"]'),
-      missing: trans.__('The button is in the toolbar of the notebook.')
+      missing: trans.__('The button is in the toolbar of the notebook.'),
+      done: () => visible('.jp-Labscale-Promote') !== null
     },
     {
       id: 'plan',
@@ -171,7 +180,8 @@ function tourSteps(
         'Beside the form stands what would be done: tasks, what is **reused** because it was done before, how long it takes. The button says it too, and starts it.'
       ),
       target: () => visible('.jp-Labscale-Promote-plan') ?? visible('.jp-Labscale-Promote'),
-      missing: trans.__('Choose Promote in the toolbar of the notebook to see it.')
+      missing: trans.__('Choose Promote in the toolbar of the notebook to see it.'),
+      done: () => visible('.jp-Labscale-RunPage') !== null
     },
     {
       id: 'run',

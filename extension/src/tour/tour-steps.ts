@@ -8,8 +8,10 @@ export interface ITourStep {
   target: () => HTMLElement | null;
   /** Brings the target into sight. */
   show?: () => void | Promise<void>;
-  /** Does what the text tells, for those who would rather watch. */
-  action?: { label: string; run: () => Promise<void> };
+  /** Does what the text tells, for those who would rather watch; goes on to the next step where that is all of it. */
+  action?: { label: string; run: () => Promise<void>; goesOn?: boolean; wanted?: () => Promise<boolean> };
+  /** The user did what the text tells: the next step. Asked only after it was false once. */
+  done?: () => boolean;
   /** Said in the place of the target while it is not there. */
   missing?: string;
 }

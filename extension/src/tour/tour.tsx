@@ -6,6 +6,7 @@ import * as React from 'react';
 import { describeError } from '../ui/error-notice';
 import { placeCard, type IBox } from './place-card';
 import type { ITourStep } from './tour-steps';
+import { visibleBox } from './visible-box';
 
 /** Lights one thing after another, with a card beside it; what is lit can be used meanwhile. */
 export class Tour extends ReactWidget {
@@ -48,6 +49,7 @@ function TourView(props: ITourViewProps): JSX.Element | null {
   const [at, setAt] = React.useState(0);
   const [box, setBox] = React.useState<IBox | null>(null);
   const [size, setSize] = React.useState({ width: 340, height: 160 });
+  const [offered, setOffered] = React.useState(false);
   const [busy, setBusy] = React.useState(false);
   const [failure, setFailure] = React.useState<string | null>(null);
   const card = React.useRef<HTMLDivElement>(null);
@@ -55,34 +57,48 @@ function TourView(props: ITourViewProps): JSX.Element | null {
   const step = steps[at];
 
   React.useEffect(() => {
+    let gone = false;
     setFailure(null);
+    setOffered(step?.action !== undefined && step.action.wanted === undefined);
+    void step?.action?.wanted?.().then(
+      (wanted) => {
+        if (!gone) setOffered(wanted);
+      },
+      () => undefined
+    );
     void step?.show?.();
     next.current?.focus();
+    return () => {
+      gone = true;
+    };
   }, [step]);
 
   // What is lit moves by scrolling, splitting and opening of panels, which tell nobody; looked at only while the tour is on.
   React.useEffect(() => {
     let frame = 0;
+    let before = true;
     const look = () => {
-      const element = step?.target() ?? null;
-      const rect = element?.isConnected ? element.getBoundingClientRect() : null;
-      const found =
-        rect && rect.width > 0 && rect.height > 0
-          ? { left: rect.left, top: rect.top, width: rect.width, height: rect.height }
-          : null;
+      const done = step?.done?.() ?? false;
+      if (done && !before) {
+        setAt((one) => Math.min(one + 1, steps.length - 1));
+        return;
+      }
+      before = done;
+      const found = visibleBox(step?.target() ?? null);
       setBox((old) => (JSON.stringify(old) === JSON.stringify(found) ? old : found));
       frame = requestAnimationFrame(look);
     };
     look();
     return () => cancelAnimationFrame(frame);
-  }, [step]);
+  }, [step, steps]);
 
   React.useLayoutEffect(() => {
     const rect = card.current?.getBoundingClientRect();
     if (rect && (rect.width !== size.width || rect.height !== size.height)) {
       setSize({ width: rect.width, height: rect.height });
     }
-  });
+    // What is in the card decides its size.
+  }, [size, at, box, failure, offered]);
 
   // On the document: the focus may be in what is lit.
   React.useEffect(() => {
@@ -105,6 +121,7 @@ function TourView(props: ITourViewProps): JSX.Element | null {
     setFailure(null);
     try {
       await step.action.run();
+      if (step.action.goesOn) setAt(at + 1);
     } catch (error) {
       const { why, mend } = describeError(error, trans);
       setFailure([why, mend ?? ''].join(' ').trim());
@@ -142,7 +159,7 @@ function TourView(props: ITourViewProps): JSX.Element | null {
             {trans.__('Close')}
           </button>
           <span className="jp-Labscale-grow" />
-          {step.action && (
+          {step.action && offered && (
             <button type="button" className="jp-Labscale-Button" disabled={busy} onClick={() => void act()}>
               {step.action.label}
             </button>
