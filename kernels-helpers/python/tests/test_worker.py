@@ -355,6 +355,12 @@ def test_shard_that_was_only_touched_is_the_same(bench: Workbench) -> None:
         ("(out / 'l').symlink_to('/etc/passwd')", [], "output-unusable", "l is a symbolic link"),
         ("os.mkfifo(out / 'p')", [], "output-unusable", "not a regular file"),
         ("open(os.fsencode(out) + b'/\\xff', 'w').close()", [], "output-unusable", "\\xff is not UTF-8"),
+        (
+            "out.rename('gone'); Path('other').mkdir(); out.symlink_to(Path('other').absolute())",
+            [],
+            "output-unusable",
+            "in the place of its output folder",
+        ),
         ("(out / 'a\\nb').touch()", [], "output-unusable", "control characters"),
     ],
 )
@@ -525,6 +531,58 @@ def test_interpreter_without_ipython_is_told(bench: Workbench, tmp_path: Path) -
     report = worker.report()
     assert report["exitKind"] == "kernel-missing"
     assert "install ipykernel in it" in report["reason"]
+
+
+def test_an_import_that_ends_the_interpreter_fails_the_attempts_and_not_each_worker(
+    bench: Workbench, tmp_path: Path
+) -> None:
+    (tmp_path / "deadly.py").write_text("import os; os._exit(7)")
+    bench.plan_notebook(notebook("import deadly"))
+    first = bench.worker(name="worker-1", env={"PYTHONPATH": str(tmp_path)})
+    first.send(bench.order())
+    assert first.process.wait(30) == 7
+    second = bench.worker(name="worker-2", env={"PYTHONPATH": str(tmp_path)})
+    second.send(bench.order())
+    report = second.report()
+    assert (report["exitKind"], "exit code 7" in report["reason"]) == ("kernel-died", True)
+
+
+def test_where_an_import_starts_a_thread_each_shard_gets_a_kernel(bench: Workbench, tmp_path: Path) -> None:
+    (tmp_path / "threaded.py").write_text(
+        "import threading, queue\nqueue_in, queue_out = queue.Queue(), queue.Queue()\n"
+        "def work():\n    while True: queue_out.put(queue_in.get() + 1)\n"
+        "threading.Thread(target=work, daemon=True).start()\n"
+    )
+    source = WRITE + "import threaded\nthreaded.queue_in.put(1)\n"
+    source += "(out / 'r').write_text(str(threaded.queue_out.get(timeout=5)))"
+    bench.plan_notebook(notebook(source))
+    worker = bench.worker(env={"PYTHONPATH": str(tmp_path)})
+    worker.send(bench.order())
+    assert worker.report()["exitKind"] == "succeeded"
+    assert (bench.out() / "r").read_text() == "2"
+
+
+def test_helper_is_there_for_programs_that_a_notebook_starts(bench: Workbench) -> None:
+    source = WRITE + "import subprocess, sys, labscale\n"
+    source += "code = 'import labscale; print(labscale.__file__, labscale.shard().key)'\n"
+    source += (
+        "said = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)\n"
+    )
+    source += "(out / 'r').write_text(labscale.__file__ + ' ' + said.stdout)"
+    bench.plan_notebook(notebook(source))
+    assert bench.run_one()["exitKind"] == "succeeded"
+    inside, outside, key = (bench.out() / "r").read_text().split()
+    assert (Path(inside).name, Path(outside).name, key) == ("__init__.py", "__init__.py", "shard-000")
+
+
+def test_told_to_finish_it_still_hears_a_stop(bench: Workbench) -> None:
+    bench.plan_command(["sleep", "100"])
+    worker = bench.worker()
+    worker.send(bench.order(), {"do": "finish"})
+    worker.started()
+    worker.send({"do": "stop", "index": 0, "attempt": 1})
+    assert worker.report()["state"] == "stopped"
+    assert worker.process.wait(20) == 0
 
 
 def _bare_python(folder: Path) -> str:

@@ -301,12 +301,14 @@ class Attempt:
                     limit = limits["timeLimitSeconds"]
                     return AttemptFailure("time-limit", f"still running at the time limit of {limit:g} s")
                 if now >= next_sample:
-                    next_sample = now + SAMPLE_SECONDS
                     self._read_report(final=False)
                     held = processes.resident_bytes(processes.descendants(os.getpid()))
                     self._peak = max(self._peak, held)
                     if held > limits["memoryBytes"]:
                         return AttemptFailure("out-of-memory", self._memory_reason())
+                    # A look at a large tree takes long; it shall not take more than a twentieth of the time.
+                    taken = time.monotonic() - now
+                    next_sample = now + max(SAMPLE_SECONDS, 20 * taken)
         finally:
             if exit_fd is not None:
                 os.close(exit_fd)

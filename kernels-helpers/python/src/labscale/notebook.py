@@ -26,7 +26,7 @@ def run_notebook(
     values: dict[str, Any],
     out: str,
     report: str,
-    path_entries: list[str],
+    work: str,
 ) -> None:
     """Run all cells; writes `executed.ipynb` into `out` whether they succeed or not.
 
@@ -36,8 +36,8 @@ def run_notebook(
         Injected after the cell tagged `parameters`.
     report
         The report file, which gets `{"cells": [done, all]}` after each cell.
-    path_entries
-        First folder of sys.path (the bundled files), then those that go to its end.
+    work
+        The current folder, which holds the bundled files and comes first on sys.path.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def run_notebook(
         What a cell raised, as `exception`, `exit-code`, `out-of-memory` or `disk-full`.
     """
     cells = prepare(notebook, "python", values)
-    _start_fresh(shell, path_entries)
+    _start_fresh(shell, work)
     try:
         failure = _run_cells(shell, cells, report)
         failure = failure or _flush_files()
@@ -56,7 +56,7 @@ def run_notebook(
         raise failure
 
 
-def _start_fresh(shell: ShardShell, path_entries: list[str]) -> None:
+def _start_fresh(shell: ShardShell, work: str) -> None:
     # An interpreter that is killed by a signal must look so; the worker's own handlers mean nothing here.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -64,8 +64,7 @@ def _start_fresh(shell: ShardShell, path_entries: list[str]) -> None:
         # Python's own generator seeds itself after a fork, numpy's does not: every shard would draw the same.
         sys.modules["numpy.random"].seed()
     sys.argv = [""]
-    sys.path.insert(0, path_entries[0])
-    sys.path.extend(path_entries[1:])
+    sys.path.insert(0, work)
     sys.dont_write_bytecode = True
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stdout = sys.__stdout__ = Stream("stdout", 1, shell.cell_outputs)

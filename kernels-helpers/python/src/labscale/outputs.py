@@ -35,7 +35,7 @@ def collect_outputs(folder: str, expected: list[dict], command: bool) -> list[di
     AttemptFailure
         `output-unusable`, `output-missing` or `output-empty`.
     """
-    files = dict(sorted(_walk(folder, "")))
+    files = dict(sorted(_walk_output(folder)))
     _check_expected(files, expected)
     if command and not files:
         raise AttemptFailure("output-missing", "the program wrote nothing to its output folder")
@@ -56,6 +56,20 @@ def file_digest(path: str) -> str:
         while block := file.read(_BLOCK_BYTES):
             digest.update(block)
     return f"sha256:{digest.hexdigest()}"
+
+
+def _walk_output(folder: str) -> list[tuple[str, int]]:
+    try:
+        if not stat.S_ISDIR(os.lstat(folder).st_mode):
+            raise AttemptFailure(
+                "output-unusable", "the program put something else in the place of its output folder"
+            )
+        return list(_walk(folder, ""))
+    except FileNotFoundError:
+        # The program removed the folder.
+        return []
+    except PermissionError as error:
+        raise AttemptFailure("output-unusable", f"a folder of the output may not be read: {error}") from None
 
 
 def _walk(folder: str, below: str) -> Iterator[tuple[str, int]]:

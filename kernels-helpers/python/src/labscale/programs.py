@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -54,10 +55,12 @@ class WarmNotebook:
 
         limit_threads(order["resources"]["cpus"], environment)
 
+        environment = _with_helpers(environment, helpers)
+
         def run(_: int) -> None:
             os.environ.clear()
             os.environ.update(environment)
-            run_notebook(self._shell, self._notebook, values, output, report, [work, helpers])
+            run_notebook(self._shell, self._notebook, values, output, report, work)
 
         return ProgramTask(run=run, speaks=True)
 
@@ -195,6 +198,12 @@ def choose_program(
             with open(file, encoding="utf-8", errors="replace") as text:
                 sources.append(text.read())
     # The notebook's own modules are imported anew for each shard: they may look at the shard's environment.
-    warm.import_all(warm.imported_modules(sources, own))
+    warm.import_all(
+        warm.imported_modules(sources, own), os.path.join(os.path.dirname(ipython), "..", "warming")
+    )
+    if threading.active_count() > 1:
+        # A fork has one thread only; whatever waits for another would wait for ever.
+        print("an import has started a thread: each shard gets a kernel of its own", file=sys.stderr)
+        return FreshNotebook(path, kernel, jupyter_python or sys.executable)
     warm.settle(shell)
     return WarmNotebook(notebook, shell)

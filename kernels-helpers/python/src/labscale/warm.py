@@ -7,12 +7,14 @@ import contextlib
 import gc
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from labscale.document import source_of
 
+IMPORT_SECONDS = 60.0
 THREAD_LIMITS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -47,15 +49,33 @@ def imported_modules(sources: Iterable[str], own: frozenset[str]) -> list[str]:
     return list(found)
 
 
-def import_all(names: Iterable[str]) -> None:
-    """Import what can be imported; what fails is left to the cell that asks for it, which shows the error."""
+def import_all(names: Iterable[str], mark: str) -> None:
+    """Import what can be imported; what fails is left to the cell that asks for it, which shows the error.
+
+    `mark` is a file that stands while this goes on. Where it stands already, an import has ended an earlier
+    worker of this run, and nothing is imported: the attempts then fail one by one, each with its reason.
+    """
+    try:
+        os.close(os.open(mark, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError:
+        return
+    # One that never ends would keep the worker from hearing anything; in a cell, the time limit ends it.
+    before = signal.signal(signal.SIGALRM, _give_up)
     for name in names:
         module, _, attribute = name.partition(":")
-        # A module may end the interpreter or raise what it likes; here it must not end the worker.
+        # A module may raise what it likes, SystemExit included; here it must not end the worker.
         with contextlib.suppress(BaseException):
+            signal.setitimer(signal.ITIMER_REAL, IMPORT_SECONDS)
             loaded = importlib.import_module(module)
             if attribute and not hasattr(loaded, attribute):
                 importlib.import_module(f"{module}.{attribute}")
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+    os.unlink(mark)
+
+
+def _give_up(*_: object) -> None:
+    raise TimeoutError(f"the import took longer than {IMPORT_SECONDS} s")
 
 
 def settle(shell: Any) -> None:

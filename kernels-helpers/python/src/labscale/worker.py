@@ -82,6 +82,7 @@ class Dispatcher:
         self._pending = bytearray()
         self._reader_gone = False
         self._finishing = False
+        self._input_open = True
         self._queue: deque[Order] = deque()
         self._seen: set[tuple[int, int]] = set()
         self._slots: list[Slot] = []
@@ -95,7 +96,7 @@ class Dispatcher:
         os.set_blocking(self._output, False)
         while not (self._finishing and all(slot.order is None for slot in self._slots)):
             reading: list[Any] = [slot.lines.channel for slot in self._slots]
-            if not self._finishing:
+            if self._input_open:
                 reading.append(self._input)
             writing = [self._output] if self._pending and not self._reader_gone else []
             readable, writable, _ = select.select(reading, writing, [])
@@ -131,6 +132,7 @@ class Dispatcher:
         except BlockingIOError:
             return
         if not data:
+            self._input_open = False
             self._finish()
             return
         *lines, self._input_rest = (self._input_rest + data).split(b"\n")
@@ -146,7 +148,7 @@ class Dispatcher:
         except (ValueError, TypeError, KeyError):
             print(f"a message cannot be read: {line[:200]!r}", file=sys.stderr)
             return
-        if do == "run" and name is not None and name not in self._seen:
+        if do == "run" and name is not None and name not in self._seen and not self._finishing:
             self._seen.add(name)
             self._queue.append(message)
         elif do == "stop" and name is not None:
@@ -155,7 +157,9 @@ class Dispatcher:
             self._finish()
 
     def _finish(self) -> None:
-        # What was not started is the server's to give to another worker.
+        # What comes before the word and finds a free slot is begun, however the messages came; the rest is the
+        # server's to give to another worker.
+        self._hand_out()
         self._finishing = True
         self._queue.clear()
 
