@@ -367,6 +367,9 @@ export class RunLoop {
       if (action.kind === 'run' || action.kind === 'publish') continue;
       closed.add(action.index);
       moves.set(action.index, stateAfter[action.kind]);
+      // At once, for the tasks that come next are chosen below; where this is not written after all, it is decided anew.
+      if (action.kind === 'retry' && action.notBefore !== null)
+        live.notBefore.set(action.index, Date.parse(action.notBefore));
     }
     let state = live.facts.state;
     const last = actions.at(-1);
@@ -408,8 +411,6 @@ export class RunLoop {
       if (flight) flight.startedAt = at;
     }
     for (const action of actions) {
-      if (action.kind === 'retry' && action.notBefore !== null)
-        live.notBefore.set(action.index, Date.parse(action.notBefore));
       if (action.kind === 'succeed') live.countDurations(action.claim.durationSeconds, 1);
     }
     live.apply(moves);
@@ -677,6 +678,7 @@ export class RunLoop {
       const reason = 'What it had made was no longer in the object store.';
       const set = { reason, reusedRunId: null, reusedTaskIndex: null, failures: 0, losses: 0, exitKind: null };
       await this.writes.moveTasks(writing, runId, { indexes: missing }, 'waiting', set);
+      await this.writes.revokeAttempts(writing, runId, missing);
       await this.writes.moveRun(writing, runId, 'running');
       await this.writes.setCounts(writing, runId, live.countsAfter(moves));
     });

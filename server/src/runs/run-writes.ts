@@ -229,6 +229,18 @@ export class RunWrites {
     await write.run(writing, end);
   }
 
+  /** What won before has nothing to show any more: another attempt is to win. */
+  async revokeAttempts(writing: Writing, runId: string, taskIndexes: readonly number[]): Promise<void> {
+    await inParts(taskIndexes, (part) =>
+      writing
+        .updateTable('attempt')
+        .set({ published: 0 })
+        .where('runId', '=', runId)
+        .where('taskIndex', 'in', part)
+        .execute()
+    );
+  }
+
   async moveOpenAttempts(
     writing: Writing,
     runId: string,
