@@ -195,6 +195,7 @@ class Worker:
                 **options,
             )
         self.events: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._passed: list[dict[str, Any]] = []
         self._gone = False
         self.seen: list[dict[str, Any]] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -227,13 +228,18 @@ class Worker:
         self.process.stdin.flush()
 
     def next(self, matches: Callable[[dict[str, Any]], bool], timeout: float = 60) -> dict[str, Any]:
-        """The next event that matches; events before it are kept in `seen`."""
+        """The first event that matches and was not given before; slots do not keep to the order of tasks."""
+        for event in self._passed:
+            if matches(event):
+                self._passed.remove(event)
+                return event
         while True:
             event = self.events.get(timeout=timeout)
             assert event is not None, f"the worker ended; its log: {self.stderr_path.read_text()}"
             self.seen.append(event)
             if matches(event):
                 return event
+            self._passed.append(event)
 
     def started(self, index: int = 0) -> dict[str, Any]:
         return self.next(lambda event: event["event"] == "started" and event["index"] == index)

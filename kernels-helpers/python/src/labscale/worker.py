@@ -157,8 +157,8 @@ class Dispatcher:
             self._finish()
 
     def _finish(self) -> None:
-        # What comes before the word and finds a free slot is begun, however the messages came; the rest is the
-        # server's to give to another worker.
+        # What comes before the word and finds a free slot is begun, however the messages came; the rest is
+        # the server's to give to another worker.
         self._hand_out()
         self._finishing = True
         self._queue.clear()
