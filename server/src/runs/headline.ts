@@ -39,7 +39,7 @@ export function headline(facts: HeadlineFacts): string {
     case 'failed':
       return (
         facts.failure ??
-        `${of(counts.failed, taskCount)} failed; nothing is published. Retry what failed, or publish what succeeded.`
+        `${of(counts.failed, taskCount)} failed; nothing is published. Retry what failed${done > 0 ? ', or publish what succeeded' : ''}.`
       );
     case 'stopped':
       return `Stopped; ${of(done, taskCount)} were done, nothing is published`;
