@@ -4,20 +4,22 @@ import { createWriteStream } from 'node:fs';
 import { root } from './repository.mjs';
 
 /**
- * Run a program to its end. Gives {code, stdout, stderr}; the two texts are empty where `log` or `show` takes the output.
+ * Run a program to its end. Gives {code, stdout, stderr}; a text is empty where `log` (a file) or `show` (true, 'stdout' or
+ * 'stderr') takes it.
  * Rejects with what to do about it where the program cannot be started, or fails and `mayFail` is not set.
  */
 export function run(program, args, { cwd = root, env = process.env, log, show = false, mayFail = false, mend } = {}) {
   return new Promise((resolve, reject) => {
+    const shown = (name) => show === true || show === name;
     const child = spawn(program, args, {
       cwd,
       env,
-      stdio: ['ignore', show ? 'inherit' : 'pipe', show ? 'inherit' : 'pipe']
+      stdio: ['ignore', ...['stdout', 'stderr'].map((name) => (shown(name) ? 'inherit' : 'pipe'))]
     });
     const said = { stdout: '', stderr: '' };
     let tail = '';
     const file = log && createWriteStream(log, { flags: 'a' });
-    for (const name of show ? [] : ['stdout', 'stderr']) {
+    for (const name of ['stdout', 'stderr'].filter((name) => !shown(name))) {
       child[name].setEncoding('utf8');
       child[name].on('data', (text) => {
         tail = (tail + text).slice(-4_000);

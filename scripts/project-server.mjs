@@ -40,7 +40,7 @@ export async function openProject(project, { python, env }) {
     return JSON.parse(stdout);
   };
   labscale.watch = async (runId) => {
-    await run(program, ['watch', runId], { cwd: project, env: environment, show: true, mayFail: true });
+    await run(program, ['watch', runId], { cwd: project, env: environment, show: 'stderr', mayFail: true });
     return labscale('runs', 'show', runId);
   };
   return { environment, labscale, stop: () => stop(child) };

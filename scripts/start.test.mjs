@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -102,5 +102,6 @@ test(
     }
     assert.equal(child.signalCode, null, `start did not end by itself\n${said}`);
     await assert.rejects(fetch(`http://127.0.0.1:${port}/api`));
+    assert.equal(existsSync(join(folder, 'project', '.labscale', 'server.json')), false, 'the labscale server goes on');
   }
 );
