@@ -12,7 +12,9 @@ export async function bundle(outfile = here('../dist/labscale-server.mjs')) {
     format: 'esm',
     platform: 'node',
     target: 'node22',
+    // Smaller and sooner read; names stay, so that a stack in the log still says where.
     minifySyntax: true,
+    minifyWhitespace: true,
     legalComments: 'none',
     metafile: true,
     logLevel: 'warning',

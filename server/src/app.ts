@@ -1,10 +1,9 @@
-import { Ajv, type Options } from 'ajv';
 import { randomUUID } from 'node:crypto';
-import { components } from '@labscale/schema';
 import Fastify, { LogController, type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { Services } from './compose.js';
 import { checkBody } from './http/body-guard.js';
+import { contractValidator } from './http/contract-validator.js';
 import { registerContractRoutes } from './http/contract-routes.js';
 import { installErrorHandler } from './http/error-handler.js';
 import type { Identify } from './http/identify.js';
@@ -39,6 +38,13 @@ export function buildApp(services: Services, identify: Identify, logger: Logger)
     // The body guard refuses such keys and names them; Fastify would say that the body is not JSON.
     onProtoPoisoning: 'ignore',
     onConstructorPoisoning: 'ignore',
+    // In the place of Fastify's own compilers, so that those are never loaded; answers are plain JSON.stringify.
+    schemaController: {
+      compilersFactory: {
+        buildValidator: () => contractValidator() as never,
+        buildSerializer: () => () => JSON.stringify
+      }
+    },
     exposeHeadRoutes: false,
     return503OnClosing: false,
     // One address a thing: no second spelling by slashes or case, which a proxy in front might judge otherwise.
@@ -50,16 +56,6 @@ export function buildApp(services: Services, identify: Identify, logger: Logger)
     }
   }) as unknown as FastifyInstance;
 
-  // Bodies are never coerced or trimmed: "4" stays a mistake and an unknown field is named. Path and query are text by nature.
-  const options: Options = { allErrors: true, removeAdditional: false, strict: false, validateFormats: false };
-  const ajvOf = {
-    body: new Ajv({ ...options, coerceTypes: false, useDefaults: false }),
-    text: new Ajv({ ...options, coerceTypes: true, useDefaults: true })
-  };
-  for (const ajv of Object.values(ajvOf)) for (const schema of Object.values(components)) ajv.addSchema(schema);
-  fastify.setValidatorCompiler(({ schema, httpPart }) =>
-    (httpPart === 'body' ? ajvOf.body : ajvOf.text).compile(schema as object)
-  );
   installErrorHandler(fastify);
 
   fastify.decorateRequest('user');

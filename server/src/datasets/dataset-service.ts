@@ -23,8 +23,14 @@ import { shardDigest, type StoredObject, type StoredShard } from './stored-shard
 
 type Changes = Static<typeof VersionChanges>;
 
-/** A found shard with its metadata, ready to be stored; objects that are known unchanged have their digests already. */
+/** A found shard with its metadata, ready to be stored. */
 type Draft = FoundShard & { metadata: Shard['metadata'] };
+
+/** What a folder holds now. */
+interface Look {
+  count: number;
+  drafts: () => Iterable<Draft>;
+}
 
 /** A derivative as a run publishes it: a shard whose objects lie in the store. */
 export interface DerivativeShard {
@@ -78,10 +84,10 @@ export class DatasetService {
   /** Registers a folder; its files are read for their digests in the background. */
   async create(user: User, body: Operations['createDataset']['body']): Promise<Dataset> {
     if (await this.datasets.isNameTaken(user.name, body.name)) throw nameTaken(body.name);
-    const drafts = await this.#look(body.source);
+    const look = await this.#look(body.source);
     const [datasetId, versionId] = [newId('ds'), newId('dv')];
     const at = new Date().toISOString();
-    await this.#store(versionId, user.name, storedShards(drafts), async () => {
+    await this.#store(versionId, user.name, storedShards(look), async () => {
       await this.database.transaction().execute(async (transaction) => {
         await this.datasets.insert(transaction, {
           id: datasetId,
@@ -99,7 +105,7 @@ export class DatasetService {
         });
         await this.datasets.insertVersion(
           transaction,
-          versionRow(drafts, {
+          versionRow(look, {
             id: versionId,
             datasetId,
             owner: user.name,
@@ -213,19 +219,19 @@ export class DatasetService {
           mend: 'Wait for it; this goes on by itself.'
         });
       }
-      const drafts = await this.#look(source);
-      if (latest.indexing.state === 'ready' && isSame(await this.#compare(drafts, latest.id))) return latest;
+      const look = await this.#look(source);
+      if (latest.indexing.state === 'ready' && isSame(await this.#compare(look, latest.id))) return latest;
       const whole =
         latest.indexing.state === 'ready' ? latest.id : (await this.datasets.getVersion(latest.id))?.previousVersionId;
       const versionId = newId('dv');
       const at = new Date().toISOString();
       let done = 0;
-      const shards = this.#withKnownDigests(drafts, latest.id, () => (done += 1));
+      const shards = this.#withKnownDigests(look, latest.id, () => (done += 1));
       await this.#store(versionId, user.name, shards, async () => {
         await this.database.transaction().execute(async (transaction) => {
           await this.datasets.insertVersion(
             transaction,
-            versionRow(drafts, {
+            versionRow(look, {
               id: versionId,
               datasetId,
               owner: user.name,
@@ -327,11 +333,16 @@ export class DatasetService {
     });
   }
 
-  async #look(source: Operations['createDataset']['body']['source']): Promise<Draft[]> {
+  async #look(source: Operations['createDataset']['body']['source']): Promise<Look> {
     const folder = await this.folders.find(source.path);
-    const found = await layOut(await scanFolder(folder, await this.folders.own()), source);
+    const { count, shards } = await layOut(await scanFolder(folder, await this.folders.own()), source);
     const metadataOf = await readMetadataTables(folder);
-    return found.map((shard) => ({ ...shard, metadata: metadataOf(shard) }));
+    return {
+      count,
+      *drafts() {
+        for (const shard of shards()) yield { ...shard, metadata: metadataOf(shard) };
+      }
+    };
   }
 
   /** Stores shards and then what names them; where that fails, no shard is left. */
@@ -350,9 +361,9 @@ export class DatasetService {
     }
   }
 
-  async #compare(drafts: readonly Draft[], versionId: string): Promise<Changes> {
+  async #compare(look: Look, versionId: string): Promise<Changes> {
     const changes = { added: 0, removed: 0, modified: 0, unchanged: 0 };
-    for await (const [draft, stored] of this.#pairs(drafts, versionId)) {
+    for await (const [draft, stored] of this.#pairs(look, versionId)) {
       if (draft === undefined) changes.removed += 1;
       else if (stored === undefined) changes.added += 1;
       else if (isUnchanged(draft, stored)) changes.unchanged += 1;
@@ -362,32 +373,31 @@ export class DatasetService {
   }
 
   /** Both in the order of their keys, those of one key together. */
-  async *#pairs(
-    drafts: readonly Draft[],
-    versionId: string
-  ): AsyncGenerator<[Draft | undefined, StoredShard | undefined]> {
-    let place = 0;
+  async *#pairs(look: Look, versionId: string): AsyncGenerator<[Draft | undefined, StoredShard | undefined]> {
+    const drafts = look.drafts()[Symbol.iterator]();
+    let draft = drafts.next();
     for await (const stored of this.shards.iterate(versionId)) {
       let order = -1;
-      for (; place < drafts.length; place++) {
-        order = compareBytes(drafts[place]!.key, stored.key);
+      while (draft.done !== true) {
+        order = compareBytes(draft.value.key, stored.key);
         if (order >= 0) break;
-        yield [drafts[place], undefined];
+        yield [draft.value, undefined];
+        draft = drafts.next();
       }
-      if (place < drafts.length && order === 0) yield [drafts[place++], stored];
-      else yield [undefined, stored];
+      if (draft.done === true || order > 0) {
+        yield [undefined, stored];
+      } else {
+        yield [draft.value, stored];
+        draft = drafts.next();
+      }
     }
-    for (; place < drafts.length; place++) yield [drafts[place], undefined];
+    for (; draft.done !== true; draft = drafts.next()) yield [draft.value, undefined];
   }
 
   /** Digests are taken over where name, size and time are as they were: those files are not read again. */
-  async *#withKnownDigests(
-    drafts: readonly Draft[],
-    versionId: string,
-    known: () => void
-  ): AsyncGenerator<StoredShard> {
+  async *#withKnownDigests(look: Look, versionId: string, known: () => void): AsyncGenerator<StoredShard> {
     let index = 0;
-    for await (const [draft, before] of this.#pairs(drafts, versionId)) {
+    for await (const [draft, before] of this.#pairs(look, versionId)) {
       if (draft === undefined) continue;
       const shard = toUndigested(draft, index++);
       const objects = new Map(before?.objects.map((object) => [object.at, object]));
@@ -426,8 +436,9 @@ export class DatasetService {
   }
 }
 
-function* storedShards(drafts: readonly Draft[]): Generator<StoredShard> {
-  for (const [index, draft] of drafts.entries()) yield toUndigested(draft, index);
+function* storedShards({ drafts }: Look): Generator<StoredShard> {
+  let index = 0;
+  for (const draft of drafts()) yield toUndigested(draft, index++);
 }
 
 function toUndigested({ key, entities, metadata, files }: Draft, index: number): StoredShard {
@@ -471,7 +482,7 @@ function isSame({ added, removed, modified }: Changes): boolean {
 }
 
 function versionRow(
-  drafts: readonly Draft[],
+  { count, drafts }: Look,
   of: {
     id: string;
     datasetId: string;
@@ -483,9 +494,13 @@ function versionRow(
     at: string;
   }
 ): Tables['datasetVersion'] {
-  const entityNames = new Set(drafts.flatMap(({ entities }) => Object.keys(entities)));
-  const metadataNames = new Set(drafts.flatMap(({ metadata }) => Object.keys(metadata)));
-  const sizeBytes = drafts.reduce((sum, { files }) => files.reduce((size, { file }) => size + file.sizeBytes, sum), 0);
+  const [entityNames, metadataNames] = [new Set<string>(), new Set<string>()];
+  let sizeBytes = 0;
+  for (const { entities, metadata, files } of drafts()) {
+    for (const name of Object.keys(entities)) entityNames.add(name);
+    for (const name of Object.keys(metadata)) metadataNames.add(name);
+    for (const { file } of files) sizeBytes += file.sizeBytes;
+  }
   return {
     id: of.id,
     owner: of.owner,
@@ -495,7 +510,7 @@ function versionRow(
     indexingState: 'digesting',
     indexingDone: of.done,
     indexingDetail: null,
-    shardCount: drafts.length,
+    shardCount: count,
     sizeBytes,
     entityNamesJson: JSON.stringify([...entityNames]),
     metadataNamesJson: JSON.stringify([...metadataNames]),

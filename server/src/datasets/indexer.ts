@@ -6,7 +6,7 @@ import type { ObjectStore } from '../objects/object-store.js';
 import type { DatasetFolders } from './dataset-folder.js';
 import { toPublicVersion, type DatasetRepository, type StoredVersion } from './dataset-repository.js';
 import { digestFile } from './file-digest.js';
-import { manifestDigest, manifestKey, manifestOf } from './manifest.js';
+import { digestManifest, manifestKey, manifestOf } from './manifest.js';
 import type { ShardRepository } from './shard-repository.js';
 import { shardDigest, type StoredObject, type StoredShard } from './stored-shard.js';
 
@@ -81,11 +81,14 @@ export class Indexer {
     const root = await this.folders.root(version.root.path);
     if (root === undefined) throw new IndexingFailed(`The folder ${version.root.path} has gone.`);
     let done = version.indexing.done;
+    let after = -1;
     let toldAt = Date.now();
     for (;;) {
       if (this.#stopping) return;
-      const shards = await this.shards.undigested(versionId, shardsAtOnce);
-      if (shards.length === 0) break;
+      const shards = await this.shards.undigested(versionId, after, shardsAtOnce);
+      const last = shards.at(-1);
+      if (last === undefined) break;
+      after = last.index;
       await this.#digest(root, shards);
       done += shards.length;
       const gone = await this.database.transaction().execute(async (transaction) => {
@@ -130,7 +133,7 @@ export class Indexer {
   /** Makes a version whose shards all have their digests whole: manifest, size, changes. */
   async complete(version: StoredVersion): Promise<void> {
     const { id, datasetId, previousVersionId } = version;
-    const digest = await manifestDigest(this.shards.iterate(id));
+    const { digest, sizeBytes } = await digestManifest(this.shards.iterate(id));
     await this.objects.put(manifestKey(datasetId, digest), Readable.from(manifestOf(this.shards.iterate(id))));
     const changes = previousVersionId === null ? null : await this.shards.countChanges(id, previousVersionId);
     await this.datasets.updateVersion(this.database, id, {
@@ -138,7 +141,7 @@ export class Indexer {
       indexingState: 'ready',
       indexingDone: version.shardCount,
       indexingDetail: null,
-      sizeBytes: await this.shards.sizeOf(id),
+      sizeBytes,
       changesJson: changes === null ? null : JSON.stringify(changes)
     });
     if (version.shardCount > 1_000) this.refreshStatistics();

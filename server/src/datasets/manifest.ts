@@ -21,10 +21,20 @@ export async function* manifestOf(shards: AsyncIterable<StoredShard>): AsyncGene
   yield Buffer.from(`${text}\n],"version":1}`);
 }
 
-export async function manifestDigest(shards: AsyncIterable<StoredShard>): Promise<string> {
+/** Digest of the manifest, and the size of all that it names. */
+export async function digestManifest(
+  shards: AsyncIterable<StoredShard>
+): Promise<{ digest: string; sizeBytes: number }> {
   const digest = createHash('sha256');
-  for await (const piece of manifestOf(shards)) digest.update(piece);
-  return `sha256:${digest.digest('hex')}`;
+  let sizeBytes = 0;
+  const counted = async function* () {
+    for await (const shard of shards) {
+      sizeBytes += shard.sizeBytes;
+      yield shard;
+    }
+  };
+  for await (const piece of manifestOf(counted())) digest.update(piece);
+  return { digest: `sha256:${digest.digest('hex')}`, sizeBytes };
 }
 
 export function manifestKey(datasetId: string, digest: string): string {

@@ -40,8 +40,13 @@ function condition(is: ShardExpression, versionId: string, term: FilterTerm): Ex
   const matching = is
     .selectFrom('shardField')
     .select('shardField.shardIndex')
-    .where('shardField.versionId', '=', versionId)
-    .where('shardField.field', '=', field)
+    .where('shardField.fieldNumber', '=', (named) =>
+      named
+        .selectFrom('shardFieldName')
+        .select('shardFieldName.number')
+        .where('shardFieldName.versionId', '=', versionId)
+        .where('shardFieldName.name', '=', field)
+    )
     .where(
       is.or(
         values.map((value) =>

@@ -12,6 +12,13 @@ export interface FoundShard {
   files: { path: string; file: FoundFile }[];
 }
 
+/** Shards as they are laid out; each look at them makes them anew, so that 100,000 are never in memory at once. */
+export interface Layout {
+  count: number;
+  /** In the order of the bytes of their keys. */
+  shards: () => Iterable<FoundShard>;
+}
+
 const nameOf = (path: string) => path.slice(path.lastIndexOf('/') + 1);
 const field = 'body/source/path';
 
@@ -27,7 +34,7 @@ async function breathe(count: number): Promise<void> {
 export async function layOut(
   files: readonly FoundFile[],
   source: Pick<FolderSource, 'layout' | 'pattern'>
-): Promise<FoundShard[]> {
+): Promise<Layout> {
   if (source.layout !== 'pattern' && source.pattern !== undefined) {
     throw new ProblemError('PATTERN_INVALID', `The layout ${source.layout} takes no pattern.`, {
       field: 'body/source/pattern',
@@ -43,12 +50,14 @@ export async function layOut(
   }
   if (pattern !== undefined) return byPattern(files, pattern);
   if (source.layout === 'folder-per-shard') return byFolder(files);
-  const shards: FoundShard[] = [];
-  for (const file of files) {
-    shards.push({ key: file.path, entities: entitiesOfFile(file.path), files: [{ path: nameOf(file.path), file }] });
-    await breathe(shards.length);
-  }
-  return shards;
+  return {
+    count: files.length,
+    *shards() {
+      for (const file of files) {
+        yield { key: file.path, entities: entitiesOfFile(file.path), files: [{ path: nameOf(file.path), file }] };
+      }
+    }
+  };
 }
 
 function patternOf({ pattern }: Pick<FolderSource, 'pattern'>): PathPattern {
@@ -59,26 +68,35 @@ function patternOf({ pattern }: Pick<FolderSource, 'pattern'>): PathPattern {
   });
 }
 
-function byFolder(files: readonly FoundFile[]): FoundShard[] {
-  const shards = new Map<string, FoundShard>();
+function byFolder(files: readonly FoundFile[]): Layout {
+  const folders = new Map<string, FoundFile[]>();
   for (const file of files) {
     const slash = file.path.lastIndexOf('/');
     if (slash < 0) continue;
     const key = file.path.slice(0, slash);
-    let shard = shards.get(key);
-    if (shard === undefined) shards.set(key, (shard = { key, entities: entitiesOfFolder(key), files: [] }));
-    shard.files.push({ path: nameOf(file.path), file });
+    const others = folders.get(key);
+    if (others === undefined) folders.set(key, [file]);
+    else others.push(file);
   }
-  if (shards.size === 0) {
+  if (folders.size === 0) {
     throw new ProblemError('FOLDER_EMPTY', 'The folder has files but no folders in it that could be shards.', {
       field,
       mend: 'Choose the layout "file-per-shard".'
     });
   }
-  return sorted(shards);
+  const keys = [...folders.keys()].sort(compareBytes);
+  return {
+    count: keys.length,
+    *shards() {
+      for (const key of keys) {
+        const own = folders.get(key) ?? [];
+        yield { key, entities: entitiesOfFolder(key), files: own.map((file) => ({ path: nameOf(file.path), file })) };
+      }
+    }
+  };
 }
 
-async function byPattern(files: readonly FoundFile[], pattern: PathPattern): Promise<FoundShard[]> {
+async function byPattern(files: readonly FoundFile[], pattern: PathPattern): Promise<Layout> {
   const ambiguous = (detail: string, mend: string) =>
     new ProblemError('PATTERN_AMBIGUOUS', detail, { field: 'body/source/pattern', mend });
   const shards = new Map<string, FoundShard>();
@@ -116,9 +134,6 @@ async function byPattern(files: readonly FoundFile[], pattern: PathPattern): Pro
       }
     );
   }
-  return sorted(shards);
-}
-
-function sorted(shards: ReadonlyMap<string, FoundShard>): FoundShard[] {
-  return [...shards.values()].sort((a, b) => compareBytes(a.key, b.key));
+  const sorted = [...shards.values()].sort((a, b) => compareBytes(a.key, b.key));
+  return { count: sorted.length, shards: () => sorted };
 }

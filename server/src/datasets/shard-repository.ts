@@ -8,6 +8,8 @@ import { shardFilter } from './shard-filter.js';
 import { toStoredShard, type StoredObject, type StoredShard } from './stored-shard.js';
 
 const pageSize = 500;
+const removedAtOnce = 5_000;
+const comparedAtOnce = 5_000;
 
 export interface ShardChangeRow {
   key: string;
@@ -44,6 +46,7 @@ export class ShardRepository {
   ): Promise<void> {
     let rows: Tables['shard'][] = [];
     let fields: Tables['shardField'][] = [];
+    const numbers = new Map<string, number>();
     const flush = async () => {
       await this.database.transaction().execute(async (transaction) => {
         await this.#insertShard.run(transaction, rows);
@@ -67,19 +70,29 @@ export class ShardRepository {
         originJson: shard.origin === undefined ? null : JSON.stringify(shard.origin)
       });
       // An entity hides metadata of its name.
-      for (const [field, value] of Object.entries<Static<typeof Scalar>>({ ...shard.metadata, ...shard.entities })) {
+      for (const [name, value] of Object.entries<Static<typeof Scalar>>({ ...shard.metadata, ...shard.entities })) {
         const text = String(value);
-        fields.push({
-          versionId,
-          field,
-          shardIndex: shard.index,
-          text,
-          number: typeof value === 'number' ? value : numberOf(text)
-        });
+        const number = typeof value === 'number' ? value : numberOf(text);
+        let fieldNumber = numbers.get(name);
+        if (fieldNumber === undefined) numbers.set(name, (fieldNumber = await this.#addField(versionId, name)));
+        fields.push({ fieldNumber, text, number, shardIndex: shard.index });
       }
       if (rows.length >= pageSize) await flush();
     }
     if (rows.length > 0) await flush();
+  }
+
+  /** Names a field of a version; gives its number. */
+  async #addField(versionId: string, name: string): Promise<number> {
+    return this.database.transaction().execute(async (transaction) => {
+      const { last } = await transaction
+        .selectFrom('shardFieldName')
+        .select((is) => is.fn.max<number | null>('number').as('last'))
+        .executeTakeFirstOrThrow();
+      const number = Number(last ?? 0) + 1;
+      await transaction.insertInto('shardFieldName').values({ number, versionId, name }).execute();
+      return number;
+    });
   }
 
   /** The shard of a key, or undefined. */
@@ -153,15 +166,18 @@ export class ShardRepository {
       const last = shards.at(-1);
       if (last === undefined || shards.length < pageSize) return;
       after = last.index;
+      // The database answers without waiting for anything, so nobody else would have a turn.
+      await new Promise(setImmediate);
     }
   }
 
-  /** The next shards whose digest is not known. */
-  async undigested(versionId: string, limit: number): Promise<StoredShard[]> {
+  /** The next shards after a place in the manifest whose digest is not known. */
+  async undigested(versionId: string, after: number, limit: number): Promise<StoredShard[]> {
     const rows = await this.database
       .selectFrom('shard')
       .selectAll()
       .where('versionId', '=', versionId)
+      .where('index', '>', after)
       .where('digest', '=', '')
       .orderBy('index')
       .limit(limit)
@@ -179,34 +195,31 @@ export class ShardRepository {
     }
   }
 
-  async sizeOf(versionId: string): Promise<number> {
-    const { size } = await this.database
-      .selectFrom('shard')
-      .select((is) => is.fn.sum<number | null>('sizeBytes').as('size'))
-      .where('versionId', '=', versionId)
-      .executeTakeFirstOrThrow();
-    return Number(size ?? 0);
-  }
-
   /** How many shards of a version are new, gone and other than in the version before. */
   async countChanges(versionId: string, previousId: string) {
-    const common = this.database
-      .selectFrom('shard as now')
-      .innerJoin('shard as before', (join) =>
-        join.onRef('before.key', '=', 'now.key').on('before.versionId', '=', previousId)
-      )
-      .where('now.versionId', '=', versionId)
-      .select((is) => is.fn.countAll<number>().as('count'));
-    const unchanged = Number(
-      (await common.whereRef('now.digest', '=', 'before.digest').executeTakeFirstOrThrow()).count
-    );
-    await new Promise(setImmediate);
-    const modified = Number(
-      (await common.whereRef('now.digest', '<>', 'before.digest').executeTakeFirstOrThrow()).count
-    );
-    await new Promise(setImmediate);
     const [now, before] = [await this.count(versionId), await this.count(previousId)];
-    return { added: now - unchanged - modified, removed: before - unchanged - modified, modified, unchanged };
+    let [common, unchanged] = [0, 0];
+    for (let start = 0; start < now; start += comparedAtOnce) {
+      const part = await this.database
+        .selectFrom('shard as now')
+        .innerJoin('shard as before', (join) =>
+          join.onRef('before.key', '=', 'now.key').on('before.versionId', '=', previousId)
+        )
+        .where('now.versionId', '=', versionId)
+        .where('now.index', '>=', start)
+        .where('now.index', '<', start + comparedAtOnce)
+        .select((is) => is.fn.countAll<number>().as('common'))
+        .select((is) =>
+          is.fn
+            .sum<number | null>(is.case().when('now.digest', '=', is.ref('before.digest')).then(1).else(0).end())
+            .as('unchanged')
+        )
+        .executeTakeFirstOrThrow();
+      common += Number(part.common);
+      unchanged += Number(part.unchanged ?? 0);
+      await new Promise(setImmediate);
+    }
+    return { added: now - common, removed: before - common, modified: common - unchanged, unchanged };
   }
 
   /** Shards that differ from the version before, by key, after a key. */
@@ -242,33 +255,37 @@ export class ShardRepository {
       .slice(0, limit);
   }
 
-  /** Removes the shards of a version, a field and a page at a time. */
+  /** Removes the shards of a version, a piece at a time. */
   async remove(versionId: string): Promise<void> {
-    for (;;) {
-      const field = await this.database
-        .selectFrom('shardField')
-        .select('field')
-        .where('versionId', '=', versionId)
-        .limit(1)
-        .executeTakeFirst();
-      if (field === undefined) break;
+    const { last } = await this.database
+      .selectFrom('shard')
+      .select((is) => is.fn.max<number | null>('index').as('last'))
+      .where('versionId', '=', versionId)
+      .executeTakeFirstOrThrow();
+    const pieces = Math.ceil(((last ?? -1) + 1) / removedAtOnce);
+    const fields = await this.database
+      .selectFrom('shardFieldName')
+      .select('number')
+      .where('versionId', '=', versionId)
+      .execute();
+    for (const { number } of fields) {
+      for (let piece = 1; piece <= pieces; piece++) {
+        await this.database
+          .deleteFrom('shardField')
+          .where('fieldNumber', '=', number)
+          .where('shardIndex', '<', piece * removedAtOnce)
+          .execute();
+        await new Promise(setImmediate);
+      }
+      await this.database.deleteFrom('shardFieldName').where('number', '=', number).execute();
+    }
+    for (let piece = 1; piece <= pieces; piece++) {
       await this.database
-        .deleteFrom('shardField')
+        .deleteFrom('shard')
         .where('versionId', '=', versionId)
-        .where('field', '=', field.field)
+        .where('index', '<', piece * removedAtOnce)
         .execute();
       await new Promise(setImmediate);
-    }
-    for (let end = 0; ; end += 5_000) {
-      await this.database.deleteFrom('shard').where('versionId', '=', versionId).where('index', '<', end).execute();
-      await new Promise(setImmediate);
-      const left = await this.database
-        .selectFrom('shard')
-        .select('index')
-        .where('versionId', '=', versionId)
-        .limit(1)
-        .executeTakeFirst();
-      if (left === undefined) return;
     }
   }
 

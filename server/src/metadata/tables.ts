@@ -55,8 +55,13 @@ export interface Tables {
     digest: string;
     originJson: string | null;
   };
-  /** Entities and metadata of shards, one row a value, so that filters use an index in any SQL. */
-  shardField: { versionId: string; field: string; shardIndex: number; text: string; number: number | null };
+  /** The names of entities and metadata of a version; each has a number, by which its values are kept. */
+  shardFieldName: { number: number; versionId: string; name: string };
+  /**
+   * Entities and metadata of shards, one row a value, so that filters use an index in any SQL. By the number of the field:
+   * a version of 100,000 shards has many of these rows, and with ids in them they would be most of the database.
+   */
+  shardField: { fieldNumber: number; text: string; number: number | null; shardIndex: number };
   query: { id: string; owner: string; datasetId: string; name: string; filter: string; createdAt: string };
   snippet: {
     id: string;

@@ -52,12 +52,17 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .addPrimaryKeyConstraint('shardKey', ['versionId', 'index'])
     .execute();
   await database.schema
-    .createTable('shardField')
+    .createTable('shardFieldName')
+    .addColumn('number', 'bigint', (column) => column.notNull().primaryKey())
     .addColumn('versionId', 'text', (column) => column.notNull())
-    .addColumn('field', 'text', (column) => column.notNull())
-    .addColumn('shardIndex', 'bigint', (column) => column.notNull())
+    .addColumn('name', 'text', (column) => column.notNull())
+    .execute();
+  await database.schema
+    .createTable('shardField')
+    .addColumn('fieldNumber', 'bigint', (column) => column.notNull())
     .addColumn('text', 'text', (column) => column.notNull())
     .addColumn('number', 'double precision')
+    .addColumn('shardIndex', 'bigint', (column) => column.notNull())
     .execute();
   await database.schema
     .createTable('query')
@@ -287,11 +292,17 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .unique()
     .execute();
   await database.schema.createIndex('shardByVersionIdKey').on('shard').columns(['versionId', 'key']).unique().execute();
+  await database.schema
+    .createIndex('shardFieldNameByVersionIdName')
+    .on('shardFieldName')
+    .columns(['versionId', 'name'])
+    .unique()
+    .execute();
   // All that a filter reads, so that it reads nothing else; the rows are too many for a second index.
   await database.schema
-    .createIndex('shardFieldByVersionIdFieldText')
+    .createIndex('shardFieldByFieldNumberText')
     .on('shardField')
-    .columns(['versionId', 'field', 'text', 'number', 'shardIndex'])
+    .columns(['fieldNumber', 'text', 'number', 'shardIndex'])
     .execute();
   await database.schema
     .createIndex('queryByOwnerDatasetIdName')
