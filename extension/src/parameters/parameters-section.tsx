@@ -222,14 +222,15 @@ function SetRow(props: IParametersProps & { set: ParameterSet }): JSX.Element {
   );
 }
 
-/** What differs from the parent or the version before, with the new values. */
+/** What differs from the parent or the version before, with the new values; all values of a set without either. */
 export function changesText(set: ParameterSet, trans: TranslationBundle): string {
-  const names = set.changedFromParent;
-  if (names.length === 0)
-    return set.parent === null && set.versionCount === 1 ? trans.__('first of its kind') : trans.__('same values');
+  const { values } = set.latestVersion;
+  const first = set.parent === null && set.latestVersion.number === 1;
+  const names = first ? Object.keys(values) : set.changedFromParent;
+  if (names.length === 0) return trans.__('same values');
   return names
     .slice(0, 3)
-    .map((name) => `${name} ${valueText(set.latestVersion.values[name], 16)}`)
+    .map((name) => `${name} ${valueText(values[name], 16)}`)
     .join(', ')
     .concat(names.length > 3 ? ` +${names.length - 3}` : '');
 }

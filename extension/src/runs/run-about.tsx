@@ -1,7 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { Run } from '@labscale/schema';
 import * as React from 'react';
-import { formatCount } from '../ui/format-count';
 import { formatDuration } from '../ui/format-duration';
 import { formatSize } from '../ui/format-size';
 
@@ -55,13 +54,12 @@ export function RunAbout(props: IRunAboutProps): JSX.Element {
         <tr>
           <th scope="row">{trans.__('Each task')}</th>
           <td>
-            {trans.__(
-              '%1 CPU, %2 memory, %3 time, %4 retries',
-              formatCount(resources.cpus),
-              formatSize(resources.memoryBytes),
-              formatDuration(resources.timeLimitSeconds),
-              resources.retries
-            )}
+            {[
+              trans._n('%1 CPU', '%1 CPUs', resources.cpus),
+              trans.__('%1 memory', formatSize(resources.memoryBytes)),
+              trans.__('at most %1', formatDuration(resources.timeLimitSeconds)),
+              trans._n('%1 retry', '%1 retries', resources.retries)
+            ].join(', ')}
           </td>
         </tr>
         {run.trial !== null && (

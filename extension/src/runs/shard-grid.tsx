@@ -249,15 +249,19 @@ function drawGrid(canvas: HTMLCanvasElement, scrollTop: number, drawn: IDrawn): 
       );
     }
   }
-  const mark = (at: number | null, line: string, lineWidth: number) => {
+  const mark = (at: number | null, line: string) => {
     const rect = at === null ? null : cellRect(layout, at);
     if (rect === null) return;
+    // Two frames, one of the page's own colour: it stands out on every state.
+    const inset = side >= 8 ? 1 : 0;
+    context.lineWidth = 2;
+    context.strokeStyle = background;
+    context.strokeRect(rect.x + inset + 2, rect.y - scrollTop + inset + 2, side - 2 * inset - 4, side - 2 * inset - 4);
     context.strokeStyle = line;
-    context.lineWidth = lineWidth;
-    context.strokeRect(rect.x - 0.5, rect.y - scrollTop - 0.5, side + 1, side + 1);
+    context.strokeRect(rect.x + inset, rect.y - scrollTop + inset, side - 2 * inset, side - 2 * inset);
   };
-  if (drawn.selectedIndex !== null) mark(placeOf(layout, drawn.selectedIndex), color('--jp-ui-font-color0'), 2);
-  if (drawn.focused) mark(drawn.cursor, color('--jp-brand-color1'), 2);
+  if (drawn.selectedIndex !== null) mark(placeOf(layout, drawn.selectedIndex), color('--jp-ui-font-color0'));
+  if (drawn.focused) mark(drawn.cursor, color('--jp-brand-color1'));
 }
 
 /** Place in drawing order of a task index. */
