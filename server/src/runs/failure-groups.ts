@@ -7,7 +7,6 @@ const maximumTextLength = 8_192;
 export function normalizeFailure(text: string, shardKey: string): string {
   return (
     readableFailure(text)
-      .replaceAll(shardKey, '…')
       .replace(/\b0x[0-9a-fA-F]+\b/g, '0x…')
       .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi, '…')
       .replace(/\b[0-9a-f]{32,}\b/gi, '…')
@@ -22,7 +21,7 @@ export function normalizeFailure(text: string, shardKey: string): string {
 }
 
 /** Equal for like failures: `fg-` and 20 hex digits. */
-export function failureGroupOf(exitKind: ExitKind, text: string, shardKey: string): string {
+export function failureGroupOf(exitKind: ExitKind, text: string, shardKey: string | undefined): string {
   return `fg-${hash('sha256', `${exitKind}\n${normalizeFailure(text, shardKey)}`).slice(0, 20)}`;
 }
 
@@ -39,6 +38,11 @@ export function failureTitle(text: string): string {
 export function readableFailure(text: string): string {
   const plain = withoutTerminalCodes(text);
   return plain.length <= maximumTextLength ? plain : `…${plain.slice(1 - maximumTextLength)}`;
+}
+
+function withoutWord(text: string, word: string): string {
+  const escaped = word.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+  return text.replace(new RegExp(`(?<![\\p{L}\\p{N}])${escaped}(?![\\p{L}\\p{N}])`, 'gu'), '…');
 }
 
 function withoutTerminalCodes(text: string): string {

@@ -576,7 +576,7 @@ export class RunLoop {
         return;
       case 'give-up': {
         const reason = `Each of its last ${flight.losses + 1} attempts ended with its worker: ${plain(action.reason)}`;
-        const failureGroup = failureGroupOf('worker-lost', reason, '');
+        const failureGroup = failureGroupOf('worker-lost', reason, undefined);
         await this.writes.endAttempt(writing, 'lost', {
           ...closing,
           ...unmeasured,
