@@ -13,6 +13,7 @@ export const problemCodes = {
   PATTERN_INVALID: { status: 400, title: 'The pattern cannot be read' },
   PATTERN_NO_MATCH: { status: 400, title: 'The pattern matches no file' },
   PATTERN_AMBIGUOUS: { status: 400, title: 'The pattern gives one key to two shards' },
+  METADATA_INVALID: { status: 400, title: 'A table of metadata beside the data cannot be read' },
   NOTEBOOK_INVALID: { status: 400, title: 'The notebook cannot be read' },
   NOTEBOOK_WITHOUT_PARAMETERS: { status: 400, title: 'The notebook has no cell tagged `parameters`' },
   PARAMETERS_CELL_INVALID: { status: 400, title: 'The cell tagged `parameters` cannot be read' },
