@@ -4,9 +4,10 @@ import type { ExitKind } from '@labscale/schema';
 const maximumTextLength = 8_192;
 
 /** Failures are alike when only what differs from task to task by nature differs: numbers, addresses, names of folders, data. */
-export function normalizeFailure(text: string, shardKey: string): string {
+export function normalizeFailure(text: string, shardKey: string | undefined): string {
+  const readable = readableFailure(text);
   return (
-    readableFailure(text)
+    (shardKey === undefined ? readable : withoutWord(readable, shardKey))
       .replace(/\b0x[0-9a-fA-F]+\b/g, '0x…')
       .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi, '…')
       .replace(/\b[0-9a-f]{32,}\b/gi, '…')
