@@ -294,7 +294,9 @@ class _Upstream:
             self._http.finish()
         self._answer.may_begin.set()
         assert self._reading is not None
-        await self._reading
+        # Closed by `close`, where the browser has gone, or by the server amid its answer.
+        with contextlib.suppress(StreamClosedError):
+            await self._reading
         return self._answer.complete
 
     def close(self) -> None:

@@ -90,6 +90,8 @@ def test_events_arrive_while_the_stream_is_open(start: Callable[..., Jupyter]) -
     port = int(jupyter.connection()["url"].rsplit(":", 1)[1])
     # A stream that the browser has left is closed towards the server too: else each reload would leave one behind.
     until(lambda: open_connections(pid, port) == 0)
+    jupyter.stop()
+    assert "Traceback" not in jupyter.log.read_text()
 
 
 def open_connections(pid: int, port: int) -> int:

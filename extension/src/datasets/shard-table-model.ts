@@ -54,7 +54,10 @@ export class ShardTableModel extends DataModel {
       void this.shards.ensure(row);
       return '…';
     }
-    return region === 'row-header' ? shard.key : (this.columns[column]?.cell(shard) ?? '');
+    if (region === 'row-header') return shard.key;
+    const value = this.columns[column]?.cell(shard) ?? '';
+    // A metric of sixteen digits says no more than six of them.
+    return typeof value === 'number' ? Number(value.toPrecision(6)) : value;
   }
 
   private _onShards(): void {

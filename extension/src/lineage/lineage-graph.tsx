@@ -3,7 +3,7 @@ import type { LabIcon } from '@jupyterlab/ui-components';
 import type { Lineage } from '@labscale/schema';
 import * as React from 'react';
 import { formatAge } from '../ui/format-age';
-import { datasetIcon, parametersIcon, promoteIcon, runIcon, snippetIcon } from '../ui/icons';
+import { analysisIcon, datasetIcon, parametersIcon, runIcon, snippetIcon } from '../ui/icons';
 import { layOutLineage, nodeHeight, nodeWidth, type IPlacedEdge, type IPlacedNode } from './lineage-layout';
 
 export type LineageNode = Lineage['nodes'][number];
@@ -11,7 +11,7 @@ export type LineageNode = Lineage['nodes'][number];
 const icons: Record<LineageNode['noun'], LabIcon> = {
   'dataset-version': datasetIcon,
   snippet: snippetIcon,
-  'analysis-version': promoteIcon,
+  'analysis-version': analysisIcon,
   'parameter-set-version': parametersIcon,
   run: runIcon
 };
@@ -76,17 +76,20 @@ function nounText(noun: LineageNode['noun'], trans: TranslationBundle): string {
 }
 
 function Edge(props: { placed: IPlacedEdge; trans: TranslationBundle }): JSX.Element {
-  const { from, to, edge } = props.placed;
-  const middle = (from.x + to.x) / 2;
+  const { points, edge } = props.placed;
+  const end = points.at(-1);
+  const path = points.map((point, index) => {
+    const before = points[index - 1];
+    if (!before) return `M${point.x},${point.y}`;
+    const middle = (before.x + point.x) / 2;
+    return `C${middle},${before.y} ${middle},${point.y} ${point.x},${point.y}`;
+  });
   return (
     <g>
-      <path
-        className="jp-Labscale-Lineage-edge"
-        d={`M${from.x},${from.y} C${middle},${from.y} ${middle},${to.y} ${to.x},${to.y}`}
-      >
+      <path className="jp-Labscale-Lineage-edge" d={path.join(' ')}>
         <title>{relationText(edge.relation, props.trans)}</title>
       </path>
-      <circle className="jp-Labscale-Lineage-end" cx={to.x} cy={to.y} r={3} />
+      {end && <circle className="jp-Labscale-Lineage-end" cx={end.x} cy={end.y} r={3} />}
     </g>
   );
 }

@@ -45,9 +45,19 @@ describe('layOutLineage', () => {
     expect(x('run')).toBeLessThan(x('made'));
   });
 
-  it('draws every edge from left to right', () => {
+  it('draws every edge from left to right, past the boxes between', () => {
     expect(layout.edges).toHaveLength(lineage.edges.length);
-    for (const edge of layout.edges) expect(edge.from.x).toBeLessThan(edge.to.x);
+    for (const { points } of layout.edges) {
+      points.slice(1).forEach((point, index) => expect(point.x).toBeGreaterThan(points[index]?.x ?? NaN));
+      for (const { x: left, y: top } of layout.nodes) {
+        for (const point of points.slice(1, -1)) {
+          const inside = point.x >= left && point.x <= left + nodeWidth && point.y > top && point.y < top + nodeHeight;
+          expect(inside).toBe(false);
+        }
+      }
+    }
+    // The data go straight to the run too, past snippet and set.
+    expect(layout.edges.find((one) => one.edge.relation === 'input')?.points).toHaveLength(6);
   });
 
   it('keeps all nodes apart and inside', () => {

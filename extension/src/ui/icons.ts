@@ -36,6 +36,10 @@ export const parametersIcon = lines(
   '<path d="M4 7h9M17 7h3M4 17h3M11 17h9"/><circle cx="15" cy="7" r="2"/><circle cx="9" cy="17" r="2"/>'
 );
 export const promoteIcon = lines('promote', '<path d="M12 20V9M7 13l5-5 5 5M5 4h14"/>');
+export const analysisIcon = lines(
+  'analysis',
+  '<rect x="4" y="3" width="16" height="18" rx="1.5"/><path d="M8 3v18M12 8h4.5M12 12h4.5"/>'
+);
 export const runIcon = lines('run', '<path d="M8 5v14l11-7z"/>');
 export const lineageIcon = lines(
   'lineage',
