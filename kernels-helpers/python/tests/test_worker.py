@@ -305,16 +305,33 @@ def test_attempt_is_marked_in_the_environment_of_its_processes(bench: Workbench)
 
 
 def test_gigabyte_of_output_fills_neither_memory_nor_disk(bench: Workbench) -> None:
-    bench.plan_notebook(
-        notebook("line = 'x' * 1048575\nprint('first')\nfor _ in range(1024): print(line)\nprint('last')")
-    )
-    report = bench.run_one(memoryBytes=300 * 1024**2)
+    cell = "line = 'x' * 1048575\nprint('first')\nfor _ in range(1024): print(line)\nprint('last')"
+    bench.plan_notebook(notebook(cell))
+    worker = bench.worker()
+    worker.send(bench.order(memoryBytes=300 * 1024**2))
+    report = worker.report()
     assert report["exitKind"] == "succeeded"
     log = bench.log()
     assert log.startswith("first\n") and log.endswith("last\n")
     assert "bytes of this log are left out here" in log
     assert report["logSizeBytes"] == (bench.attempt() / "log").stat().st_size <= 16 * 1024**2
     assert (bench.out() / "executed.ipynb").stat().st_size < 3 * 1024**2
+    status = Path(f"/proc/{_slots(worker.process.pid)[0]}/status").read_text()
+    most = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+    assert most < 300 * 1024
+
+
+def test_slot_that_digests_goes_with_its_worker(bench: Workbench) -> None:
+    bench.plan_command(["truncate", "--size", "1T", "{output}/large"])
+    worker = bench.worker()
+    worker.send(bench.order())
+    worker.started()
+    _wait_for(lambda: (bench.out() / "large").stat().st_size == 2**40)
+    slot = _slots(worker.process.pid)[0]
+    worker.process.kill()
+    _wait_for(
+        lambda: not Path(f"/proc/{slot}").exists() or "State:\tZ" in Path(f"/proc/{slot}/status").read_text()
+    )
 
 
 def test_shard_that_changed_or_went_is_told(bench: Workbench) -> None:
