@@ -144,6 +144,7 @@ const filters = [
   '',
   'sigma=0.5',
   'sigma=0.50 snr>3',
+  'snr>3',
   'metric:snr>3',
   'parameter:snr<=2 sigma!=1',
   'snr>=2 snr<5 loss<2',
