@@ -93,7 +93,6 @@ describe('notebooks', () => {
     }
     const changes: Record<string, unknown>[] = [
       { notebook: notebookOf(cell, 'print(2)') },
-      { notebook: notebookOf(cell.replace('2.0', '3.0')) },
       { notebook: notebookOf(cell, 'print(1)', { kernel: 'other' }) },
       { files: [{ path: 'a.py', text: '' }] },
       { files: [{ path: 'a.py', text: ' ' }] },
@@ -109,6 +108,15 @@ describe('notebooks', () => {
     const moved = notebookOf(cell);
     moved.cells[2]!.metadata = { tags: ['x'] };
     expect(digests).not.toContain((await register({ notebook: moved })).latestVersion.digest);
+  });
+
+  test('another value in the tagged cell keeps the digest; another parameter or import does not', async () => {
+    const { digest } = (await register()).latestVersion;
+    const digestOf = async (source: string) =>
+      (await register({ notebook: notebookOf(source) })).latestVersion.digest;
+    expect(await digestOf(cell.replace('2.0', '3.0'))).toBe(digest);
+    expect(await digestOf(`${cell}\nmore = 1`)).not.toBe(digest);
+    expect(await digestOf(`import math\n${cell}`)).not.toBe(digest);
   });
 
   test('resources and help make a version with the digest that was, so that derivatives are reused', async () => {

@@ -8,6 +8,7 @@ import { searchWords } from '../metadata/search-words.js';
 import type { ObjectStore } from '../objects/object-store.js';
 import { ProblemError, notFound } from '../problem-error.js';
 import { analysisDigest } from './analysis-digest.js';
+import { decidingCells } from './deciding-cells.js';
 import type { AnalysisRepository, NewVersion } from './analysis-repository.js';
 import { commandParameters } from './command-line.js';
 import { checkContract, commandPlaces, faultOfPath, mergeContract } from './contract-rules.js';
@@ -129,7 +130,7 @@ export class AnalysisService {
       checkContract(contract, await this.#languageOf(latestVersion));
       if (command !== null) checkPlaces(command, contract);
       const notebook = kind === 'notebook' ? await this.source(latestVersion) : null;
-      const cells = notebook && readNotebook(notebook).cells;
+      const cells = notebook && decidingCells(readNotebook(notebook), contract);
       const texts = await this.#textsOf(latestVersion);
       const digest = analysisDigest({ kind, cells, kernel, command, files: texts, contract });
       const registration = { digest, kind, path, kernel, command, files, contract, notebook, cells, texts };
@@ -188,7 +189,8 @@ export class AnalysisService {
         mend: 'Give it relative to the project folder.'
       });
     }
-    const { stripped, cells, kernel, language, parametersCell } = readNotebook(notebook);
+    const read = readNotebook(notebook);
+    const { stripped, kernel, language, parametersCell } = read;
     if (parametersCell === null && edits.parameters?.length !== 0) {
       throw new ProblemError('NOTEBOOK_WITHOUT_PARAMETERS', 'No code cell of the notebook is tagged `parameters`.', {
         field: 'body/notebook',
@@ -200,6 +202,7 @@ export class AnalysisService {
     const contract = mergeContract(inferred, forks(language), edits, before);
     checkContract(contract, language);
     const texts = checkFiles(given.files ?? []);
+    const cells = decidingCells(read, contract);
     const content = { kind: 'notebook' as const, cells, kernel, command: null, files: texts, contract };
     return {
       ...content,
