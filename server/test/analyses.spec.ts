@@ -112,8 +112,7 @@ describe('notebooks', () => {
 
   test('another value in the tagged cell keeps the digest; another parameter or import does not', async () => {
     const { digest } = (await register()).latestVersion;
-    const digestOf = async (source: string) =>
-      (await register({ notebook: notebookOf(source) })).latestVersion.digest;
+    const digestOf = async (source: string) => (await register({ notebook: notebookOf(source) })).latestVersion.digest;
     expect(await digestOf(cell.replace('2.0', '3.0'))).toBe(digest);
     expect(await digestOf(`${cell}\nmore = 1`)).not.toBe(digest);
     expect(await digestOf(`import math\n${cell}`)).not.toBe(digest);

@@ -28,5 +28,7 @@ export function decidingCells(
   if (!assigned.every((name) => known.has(name))) return cells;
   const imports = parametersCell.source.split('\n').filter((line) => importLine.test(line));
   const source = imports.map((line) => line.trim()).join('\n');
-  return cells.map((cell) => (cell.source === parametersCell.source && cell.type === 'code' ? { ...cell, source } : cell));
+  return cells.map((cell) =>
+    cell.source === parametersCell.source && cell.type === 'code' ? { ...cell, source } : cell
+  );
 }
