@@ -4,7 +4,8 @@ import type { User } from '../http/identify.js';
 import type { Access } from '../metadata/access.js';
 import type { Database, Writing } from '../metadata/database.js';
 import { completeValues } from '../parameters/parameter-values.js';
-import { ProblemError } from '../problem-error.js';
+import { prefixOf, type IdPrefix } from '../metadata/ids.js';
+import { ProblemError, notFound } from '../problem-error.js';
 import { placesFor, type Capacity } from '../runner/fair-share.js';
 import type { Environment, Interpreters } from '../runner/interpreter.js';
 import type { DerivativeRepository } from './derivative-repository.js';
@@ -50,9 +51,9 @@ export class RunPlanner {
   /** Raises NOT_FOUND, BODY_INVALID, PARAMETER_..., DATASET_INDEXING, RESOURCES_EXCEEDED, KERNEL_NOT_FOUND. */
   async check(user: User, promotion: Promotion, where: string): Promise<Promoted> {
     const { analysisVersionId, datasetVersionId, parameterSetVersionIds } = promotion;
-    for (const id of [analysisVersionId, datasetVersionId, ...parameterSetVersionIds]) {
-      await this.access.require(user, 'use', id);
-    }
+    await this.#mayUse(user, 'av', analysisVersionId);
+    await this.#mayUse(user, 'dv', datasetVersionId);
+    for (const id of parameterSetVersionIds) await this.#mayUse(user, 'pv', id);
     const analysis = await this.database
       .selectFrom('analysisVersion')
       .innerJoin('analysis', 'analysis.id', 'analysisVersion.analysisId')
@@ -224,6 +225,11 @@ export class RunPlanner {
     const snippetSeconds = sets.flatMap(({ secondsPerShard }) => secondsPerShard ?? []);
     const places = placesFor(resources, this.machine);
     return { toRun, places, datasetId: dataset.id, analysisVersionId: analysis.versionId, earlier, snippetSeconds };
+  }
+
+  async #mayUse(user: User, prefix: IdPrefix, id: string): Promise<void> {
+    if (prefixOf(id) !== prefix) throw notFound(id);
+    await this.access.require(user, 'use', id);
   }
 
   async #readyDataset(versionId: string, where: string): Promise<Promoted['dataset']> {
