@@ -70,12 +70,12 @@ def test_executed_notebook_is_valid_and_the_same_again(bench: Workbench) -> None
 
 def test_each_shard_finds_fresh_state(bench: Workbench) -> None:
     source = (
-        WRITE + "import random, sys\nimport numpy as np\nimport json\n"
+        WRITE + "import random, sys\nfrom numpy import random as draws\nimport json\n"
         "seen = globals().get('seen', 0) + 1\njson.touched = getattr(json, 'touched', 0) + 1\n"
         "os.environ['LEFT'] = os.environ.get('LEFT', '') + 'x'\n"
         "state = [seen, json.touched, os.environ['LEFT'], sorted(os.listdir('.')), __name__, len(sys.argv)]\n"
         "Path('left').write_text('x')\n"
-        "(out / 'state').write_text(json.dumps([state, random.random(), np.random.rand()]))"
+        "(out / 'state').write_text(json.dumps([state, random.random(), draws.rand()]))"
     )
     bench.plan_notebook(notebook(source))
     worker = bench.worker()
@@ -157,11 +157,13 @@ def test_open_files_are_written_out_at_the_end(bench: Workbench) -> None:
     bench.plan_notebook(
         notebook(
             WRITE + "f = open(out / 'r', 'w')\nf.write('all')",
+            "import json; json.held = open(out / 'held', 'w'); json.held.write('held')",
             "import atexit; atexit.register(lambda: open(out / 'bye', 'w').write('bye'))",
         )
     )
     assert bench.run_one()["exitKind"] == "succeeded"
     assert (bench.out() / "r").read_text() == "all"
+    assert (bench.out() / "held").read_text() == "held"
     assert (bench.out() / "bye").read_text() == "bye"
 
 
