@@ -204,6 +204,9 @@ class ForwardHandler(APIHandler):
         )
         if "Transfer-Encoding" not in self.request.headers and self.request.method != "GET":
             headers.setdefault("Content-Length", "0")
+            if headers["Content-Length"] == "0":
+                # JupyterLab's makeRequest names a type even where there is no body, which the server then misses.
+                headers.pop("Content-Type", None)
         for last in (False, True):
             connection = await server.connection()
             try:

@@ -244,6 +244,14 @@ def test_a_body_passes_as_it_is(fronted: Jupyter, upstream: Upstream) -> None:
     assert upstream.requests[-1][2] == body
 
 
+def test_a_request_without_a_body_has_no_type(fronted: Jupyter, upstream: Upstream) -> None:
+    answer = fronted.session().post(
+        f"{fronted.api}/thing", headers={"Content-Type": "application/json"}, timeout=60
+    )
+    assert answer.ok
+    assert "content-type" not in {name.lower() for name in upstream.requests[-1][1]}
+
+
 def test_half_an_answer_is_not_taken_for_a_whole_one(fronted: Jupyter) -> None:
     with pytest.raises((requests.exceptions.ChunkedEncodingError, requests.ConnectionError)):
         fronted.session().get(f"{fronted.api}/cut", timeout=30)

@@ -68,7 +68,7 @@ export const comparePlugin: JupyterFrontEndPlugin<void> = {
           app.shell.activateById(page.id);
         } catch (error) {
           const { what, why, mend } = describeError(error, trans);
-          Notification.error([what, why, mend].filter((part) => part !== null).join(' — '));
+          Notification.error([what, why, mend].filter((part) => part !== null).join(' — '), { autoClose: false });
         }
       }
     });

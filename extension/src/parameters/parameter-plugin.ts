@@ -78,7 +78,7 @@ export const parameterPlugin: JupyterFrontEndPlugin<void> = {
         return await work();
       } catch (error) {
         const { what, why, mend } = describeError(error, trans);
-        Notification.error([what, why, mend].filter((part) => part !== null).join(' — '));
+        Notification.error([what, why, mend].filter((part) => part !== null).join(' — '), { autoClose: false });
         return null;
       }
     };
@@ -190,6 +190,7 @@ export const parameterPlugin: JupyterFrontEndPlugin<void> = {
           if (set === null) return null;
           model.select(set.id);
           Notification.success(trans.__('Made “%1”.', set.name), {
+            autoClose: 10_000,
             actions: [
               {
                 label: trans.__('Promote'),

@@ -72,7 +72,7 @@ export const runPlugin: JupyterFrontEndPlugin<void> = {
         return await work();
       } catch (error) {
         const { what, why, mend } = describeError(error, trans);
-        Notification.error([what, why, mend].filter((part) => part !== null).join(' — '));
+        Notification.error([what, why, mend].filter((part) => part !== null).join(' — '), { autoClose: false });
         return null;
       }
     };
