@@ -552,6 +552,17 @@ def test_interpreter_without_ipython_is_told(bench: Workbench, tmp_path: Path) -
     assert "install ipykernel in it" in report["reason"]
 
 
+def test_log_that_lost_lines_fails_the_attempt_though_there_is_room_again(bench: Workbench) -> None:
+    with SmallDisk(bench.objects / "runs" / RUN / "attempts", 1024) as disk:
+        if not disk.mounted:
+            pytest.skip("this user may not mount a small disk, so it cannot be full")
+        fill = "head -c 900000 /dev/zero > $1/big; head -c 500000 /dev/zero | tr '\\0' x; "
+        fill += "sleep 1; rm $1/big; date > $1/x"
+        bench.plan_command(["sh", "-c", fill, "sh", "{output}"])
+        report = bench.run_one()
+        assert report["exitKind"] == "disk-full" and bench.claims() == []
+
+
 def test_an_import_that_ends_the_interpreter_fails_the_attempts_and_not_each_worker(
     bench: Workbench, tmp_path: Path
 ) -> None:
