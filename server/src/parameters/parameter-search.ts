@@ -132,34 +132,33 @@ export class ParameterSearch {
     conditions: readonly Condition[],
     fields: readonly number[]
   ): Promise<Place[] | undefined> {
-    const matching = this.#matches(search, conditions)
-      .limit(this.fewMatches + 1)
-      .as('matching');
-    const numbers = this.database.selectFrom(matching).select('matching.setNumber');
-    let places: Place[];
+    const matching = this.#matches(search, conditions);
+    const numbers = await matching.limit(this.fewMatches + 1).execute();
+    if (numbers.length > this.fewMatches) return undefined;
+    // Only now with what they are ordered by: where they are many, it would be read for nothing.
     if (order.by === 'field' && fields.length > 0) {
-      const rows = await numbers
+      const rows = await this.database
+        .selectFrom(matching.as('matching'))
         .leftJoin('parameterField as field', (join) =>
           join.onRef('field.setNumber', '=', 'matching.setNumber').on('field.fieldNumber', 'in', fields)
         )
-        .select(['field.number', 'field.text'])
+        .select(['matching.setNumber', 'field.number', 'field.text'])
         .execute();
-      places = rows.map(({ setNumber, number, text }) => {
+      return rows.map(({ setNumber, number, text }) => {
         const part = number !== null ? 0 : text !== null ? 1 : 2;
         return { part, key: number ?? text, setNumber: Number(setNumber) };
       });
-    } else if (order.by === 'name') {
-      const rows = await numbers
-        .innerJoin('parameterSet as set', 'set.number', 'matching.setNumber')
-        .select('set.name')
-        .execute();
-      places = rows.map(({ setNumber, name }) => ({ part: 0, key: name, setNumber: Number(setNumber) }));
-    } else {
-      const part = order.by === 'field' ? 2 : 0;
-      const rows = await numbers.execute();
-      places = rows.map(({ setNumber }) => ({ part, key: null, setNumber: Number(setNumber) }));
     }
-    return places.length > this.fewMatches ? undefined : places;
+    if (order.by === 'name') {
+      const rows = await this.database
+        .selectFrom(matching.as('matching'))
+        .innerJoin('parameterSet as set', 'set.number', 'matching.setNumber')
+        .select(['matching.setNumber', 'set.name'])
+        .execute();
+      return rows.map(({ setNumber, name }) => ({ part: 0, key: name, setNumber: Number(setNumber) }));
+    }
+    const part = order.by === 'field' ? 2 : 0;
+    return numbers.map(({ setNumber }) => ({ part, key: null, setNumber: Number(setNumber) }));
   }
 
   /** A page in order, read from an index of the order. */
