@@ -1,6 +1,7 @@
 /**
  * npm run bench -- ID [--pairs N] [--shards N] ...   one measurement; the last line is one JSON object
  * npm run bench -- all                               all of them; writes the table of bench/README.md
+ * npm run bench -- rough                             the same with small sizes, in a few minutes; says so in the table
  */
 import { load, machine } from './machine.mjs';
 import { round, summary } from './measure.mjs';
@@ -47,11 +48,13 @@ async function measureOne(id, given) {
   };
 }
 
-async function measureAll() {
+async function measureAll(rough) {
   const results = [];
   for (const id of ids) {
     // A process each: nothing that one measurement leaves in memory slows the next.
-    const output = await run(process.execPath, [import.meta.filename, id], { loud: true }).catch((error) => {
+    const given = rough ? Object.entries((await import(`./${id}.mjs`)).roughSizes) : [];
+    const sizes = given.flatMap(([name, size]) => [`--${name}`, String(size)]);
+    const output = await run(process.execPath, [import.meta.filename, id, ...sizes], { loud: true }).catch((error) => {
       say(`${id} did not end: ${error.message}`);
       return JSON.stringify({ id, error: error.message.slice(-500) });
     });
@@ -72,12 +75,12 @@ function options(args) {
 }
 
 const [id, ...rest] = process.argv.slice(2);
-if (id !== 'all' && !ids.includes(id)) {
-  process.stderr.write(`usage: npm run bench -- ID\nID is one of ${ids.join(', ')}, or all\n`);
+if (!['all', 'rough', ...ids].includes(id)) {
+  process.stderr.write(`usage: npm run bench -- ID\nID is one of ${ids.join(', ')}, or all, or rough\n`);
   process.exit(2);
 }
 try {
-  const result = id === 'all' ? await measureAll() : await measureOne(id, options(rest));
+  const result = ['all', 'rough'].includes(id) ? await measureAll(id === 'rough') : await measureOne(id, options(rest));
   process.stdout.write(`${JSON.stringify(result)}\n`);
 } catch (error) {
   process.stderr.write(`${id} failed: ${error.stack}\n`);

@@ -12,6 +12,7 @@ import { makeNumberShards } from './shards.mjs';
 export const title = 'memory of the server, at rest and at most through a run of many tiny commands';
 export const unit = 'MiB at rest';
 export const sizes = { tasks: 10_000 };
+export const roughSizes = { tasks: 1_000 };
 export const goals = [
   { figure: 'idleMebibytes', says: 'at rest', atMost: 120, unit: 'MiB', exact: true },
   { figure: 'runMebibytes', says: 'at most through the run', atMost: 200, unit: 'MiB', exact: true }

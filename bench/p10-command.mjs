@@ -13,6 +13,7 @@ import { xargsSeconds } from './xargs.mjs';
 export const title = 'a tiny command per shard, against xargs -P2 of the same program';
 export const unit = 's';
 export const sizes = { shards: 1_000, pairs: 5 };
+export const roughSizes = { shards: 200, pairs: 2 };
 export const goals = [{ figure: 'ratio', says: 'our time over that of xargs', atMost: 1.15 }];
 
 export function measure({ shards, pairs }) {

@@ -14,6 +14,7 @@ import { xargsSeconds } from './xargs.mjs';
 export const title = "small notebook per shard, against papermill's command under xargs -P2";
 export const unit = 's for the few shards';
 export const sizes = { shards: 1_000, few: 64, pairs: 3 };
+export const roughSizes = { shards: 200, few: 16, pairs: 1 };
 export const goals = [
   { figure: 'ratio', says: "papermill's time a shard over ours, many shards", atLeast: 20, unit: 'times' },
   { figure: 'ratio64', says: "papermill's time over ours, few shards", atLeast: 10, unit: 'times' }

@@ -11,6 +11,7 @@ import { makePictureShards } from './shards.mjs';
 export const title = 'a run that finds every derivative made already, against the same run made anew';
 export const unit = 's';
 export const sizes = { shards: 1_000, pairs: 3 };
+export const roughSizes = { shards: 300, pairs: 2 };
 export const goals = [
   { figure: 'ratio', says: 'full reuse over cold', atMost: 0.02 },
   { figure: 'tasksRun', says: 'tasks run in spite of reuse', atMost: 0, exact: true }

@@ -15,6 +15,7 @@ import { makeTextShards } from './shards.mjs';
 export const title = 'register and page through a folder of many shards, against a bare walk of the folder';
 export const unit = 's for the whole walk';
 export const sizes = { shards: 100_000, pairs: 5, contents: 3 };
+export const roughSizes = { shards: 20_000, pairs: 3, contents: 1 };
 export const goals = [
   { figure: 'ratio', says: 'first page over a bare listing of it', atMost: 2 },
   { figure: 'ratioWalk', says: 'all pages over a bare walk with stat', atMost: 1.15 },

@@ -33,7 +33,11 @@ export async function writeTable(results) {
   const lines = [
     start,
     '',
-    `\`npm run bench -- all\` on ${done[0]?.at.slice(0, 10)}, ${done[0]?.machine}; load of the machine ` +
+    done.some((result) => result.reduced)
+      ? '**Rough**: smaller sizes than the goals are for, on a machine that others used too; only to see that all of it runs.\n'
+      : '',
+    `\`npm run bench -- ${done.some((result) => result.reduced) ? 'rough' : 'all'}\` on ${done[0]?.at.slice(0, 10)}, ` +
+      `${done[0]?.machine}; load of the machine ` +
       `${Math.min(...loads)} to ${Math.max(...loads)} at the ends of the measurements (their own work is in it).`,
     '',
     '| id | Labscale: median (min–max) | peer: median (min–max) | figures | goal | |',
