@@ -81,7 +81,7 @@ export function RunHead(props: IRunHeadProps): JSX.Element {
         </div>
       </div>
       {run.failure !== null && (
-        <div className="jp-Labscale-Notice jp-mod-error" role="alert">
+        <div className="jp-Labscale-Notice jp-mod-problem" role="alert">
           <div className="jp-Labscale-Notice-what">{trans.__('The run itself failed')}</div>
           <div className="jp-Labscale-Notice-why">{run.failure}</div>
         </div>

@@ -50,7 +50,8 @@ export function ErrorNotice(props: IErrorNoticeProps): JSX.Element {
   const { error, trans, onRetry } = props;
   const { what, why, mend } = describeError(error, trans);
   return (
-    <div className="jp-Labscale-Notice jp-mod-error" role="alert">
+    // Not `jp-mod-error`: a dialog of Lab that has one of that class in it cannot be accepted.
+    <div className="jp-Labscale-Notice jp-mod-problem" role="alert">
       <div className="jp-Labscale-Notice-what">{what}</div>
       <div className="jp-Labscale-Notice-why">{why}</div>
       {mend !== null && <div className="jp-Labscale-Notice-mend">{mend}</div>}

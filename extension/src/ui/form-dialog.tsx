@@ -33,7 +33,12 @@ class FormBody extends ReactWidget {
     return (
       <>
         <Body />
-        {this.error !== null && <ErrorNotice error={this.error} trans={this._trans} />}
+        {this.error !== null && (
+          // A long form scrolls: what is wrong must not stand below its edge.
+          <div ref={(node) => node?.scrollIntoView({ block: 'nearest' })}>
+            <ErrorNotice error={this.error} trans={this._trans} />
+          </div>
+        )}
       </>
     );
   }
@@ -56,6 +61,7 @@ class FormDialog<T> extends Dialog<null> {
       focusNodeSelector: '.jp-Labscale-FormDialog :is(input, select, textarea)',
       hasClose: true
     });
+    this.addClass('jp-Labscale-Dialog');
     if (_options.className) this.addClass(_options.className);
   }
 
@@ -74,6 +80,7 @@ class FormDialog<T> extends Dialog<null> {
     }
     if (this._busy) return;
     this._setBusy(true);
+    this._show(null);
     this._options.submit().then(
       (value) => {
         this._setBusy(false);
@@ -83,10 +90,14 @@ class FormDialog<T> extends Dialog<null> {
       },
       (error: unknown) => {
         this._setBusy(false);
-        this._formBody.error = error;
-        this._formBody.update();
+        this._show(error);
       }
     );
+  }
+
+  private _show(error: unknown): void {
+    this._formBody.error = error;
+    this._formBody.update();
   }
 
   private _setBusy(busy: boolean): void {

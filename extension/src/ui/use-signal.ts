@@ -6,11 +6,19 @@ export function useSignals(...signals: ISignal<unknown, unknown>[]): void {
   const [, draw] = React.useReducer((count: number) => count + 1, 0);
   React.useEffect(() => {
     let frame = 0;
+    let again = false;
+    // At once, so that a ticked box does not jump back for a moment; then what comes in the same frame together.
     const later = () => {
-      if (frame !== 0) return;
+      if (frame !== 0) {
+        again = true;
+        return;
+      }
+      draw();
       frame = requestAnimationFrame(() => {
         frame = 0;
-        draw();
+        if (!again) return;
+        again = false;
+        later();
       });
     };
     signals.forEach((signal) => signal.connect(later));
