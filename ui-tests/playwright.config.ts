@@ -22,7 +22,7 @@ const jupyter = join(repository, '.venv', 'bin', 'jupyter');
 
 export default defineConfig({
   testDir: './tests',
-  timeout: 180_000,
+  timeout: 420_000,
   expect: { timeout: 30_000 },
   workers: 1,
   fullyParallel: false,
@@ -33,6 +33,7 @@ export default defineConfig({
   ],
   use: {
     baseURL,
+    actionTimeout: 20_000,
     viewport: { width: 1440, height: 900 },
     // There is no ffmpeg on a plain machine, and a browser of Playwright's own cannot be had everywhere.
     video: 'off',
