@@ -90,16 +90,16 @@ describe('the next free place', () => {
   const small = { cpus: 1, memoryBytes: 10 };
   const big = { cpus: 4, memoryBytes: 10 };
 
-  test('goes to who holds least, to the earlier among equals', () => {
-    const first = { used: small, next: small };
-    const second = { used: { cpus: 0, memoryBytes: 0 }, next: small };
+  test('goes to who holds least, among equals to who waited longest', () => {
+    const first = { used: small, next: small, servedAt: 1 };
+    const second = { used: { cpus: 0, memoryBytes: 0 }, next: small, servedAt: 2 };
     expect(nextToServe([first, second], machine, small)).toBe(second);
-    expect(nextToServe([second, { ...second }], machine, small)).toBe(second);
+    expect(nextToServe([{ ...second, servedAt: 3 }, second], machine, small)).toBe(second);
   });
 
   test('is kept for a large task that holds least, so that small ones never starve it', () => {
-    const large = { used: { cpus: 0, memoryBytes: 0 }, next: big };
-    const many = { used: small, next: small };
+    const large = { used: { cpus: 0, memoryBytes: 0 }, next: big, servedAt: 0 };
+    const many = { used: small, next: small, servedAt: 1 };
     expect(nextToServe([many, large], machine, small)).toBeUndefined();
     expect(nextToServe([large], machine, { cpus: 0, memoryBytes: 0 })).toBe(large);
   });

@@ -31,10 +31,12 @@ export interface Contender {
   used: Capacity;
   /** What its next task takes. */
   next: Capacity;
+  /** When it was last given a place; smaller is longer ago. */
+  servedAt: number;
 }
 
 /**
- * Who gets the next free place: who holds the smallest share, the earlier in the list among equals. Where that one's task
+ * Who gets the next free place: who holds the smallest share, among equals who has waited longest. Where that one's task
  * does not fit yet, nobody gets it: the place is kept, so that many small tasks never starve a large one.
  */
 export function nextToServe<C extends Contender>(
@@ -42,10 +44,7 @@ export function nextToServe<C extends Contender>(
   machine: Capacity,
   used: Capacity
 ): C | undefined {
-  let chosen: C | undefined;
-  for (const contender of contenders) {
-    if (chosen === undefined || dominantShare(contender.used, machine) < dominantShare(chosen.used, machine))
-      chosen = contender;
-  }
-  return chosen !== undefined && fits(chosen.next, used, machine) ? chosen : undefined;
+  const share = (contender: C) => dominantShare(contender.used, machine);
+  const [first] = [...contenders].sort((a, b) => share(a) - share(b) || a.servedAt - b.servedAt);
+  return first !== undefined && fits(first.next, used, machine) ? first : undefined;
 }

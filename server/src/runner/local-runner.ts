@@ -15,7 +15,9 @@ const nothing: Capacity = { cpus: 0, memoryBytes: 0 };
 const aheadSeconds = 0.25;
 const mostAhead = 64;
 const startsAllowed = 3;
-const adoptedPollMs = 1_000;
+const lookEveryMs = 1_000;
+/** Seconds past its time limit after which an attempt's worker is held to be stuck: it should have ended it. */
+const overdueSeconds = 30;
 
 /** What the runner has of one run. */
 interface Post {
@@ -26,8 +28,11 @@ interface Post {
   sent: Map<string, TaskOrder>;
   /** Attempts that the worker of an earlier server still works at. */
   adopted: Map<string, AttemptName & { resources: Resources }>;
+  /** When attempts started, in milliseconds. */
+  startedAt: Map<string, number>;
   worker: WorkerProcess | undefined;
   failedStarts: number;
+  servedAt: number;
 }
 
 /** Runs attempts in processes of this machine: one worker process a run, all runs sharing its CPUs and memory. */
@@ -36,14 +41,20 @@ export class LocalRunner implements Runner {
   readonly #listeners: ((event: RunnerEvent) => void)[] = [];
   /** Ids of the workers that this process started and has not seen go. */
   readonly #own = new Set<string>();
-  #poll: NodeJS.Timeout | undefined;
+  readonly #look: NodeJS.Timeout;
+  #served = 0;
   #closed = false;
 
   constructor(
     readonly capacity: Capacity,
     private readonly place: WorkerPlace,
     private readonly logger: Logger
-  ) {}
+  ) {
+    this.#look = setInterval(() => {
+      this.#endOverdue(Date.now());
+      void this.#lookAfterAdopted();
+    }, lookEveryMs).unref();
+  }
 
   onEvent(listener: (event: RunnerEvent) => void): void {
     this.#listeners.push(listener);
@@ -75,8 +86,11 @@ export class LocalRunner implements Runner {
     await this.#endLeftovers(runId, (attempt) => !kept.has(keyOf(attempt)));
     if (taken.length > 0) {
       const post = this.#postOf(order);
-      for (const attempt of taken) post.adopted.set(keyOf(attempt), attempt);
-      this.#poll ??= setInterval(() => void this.#lookAfterAdopted(), adoptedPollMs).unref();
+      for (const attempt of taken) {
+        post.adopted.set(keyOf(attempt), attempt);
+        // Its first start is not known here: a second time limit is what a stuck one costs at most.
+        post.startedAt.set(keyOf(attempt), Date.now());
+      }
     }
     return taken.map(({ index, attempt }) => ({ index, attempt }));
   }
@@ -133,7 +147,7 @@ export class LocalRunner implements Runner {
 
   async close(): Promise<void> {
     this.#closed = true;
-    clearInterval(this.#poll);
+    clearInterval(this.#look);
     for (const post of this.#posts.values()) post.worker?.letGo();
     this.#posts.clear();
   }
@@ -141,7 +155,16 @@ export class LocalRunner implements Runner {
   #postOf(order: RunOrder): Post {
     let post = this.#posts.get(order.runId);
     if (post === undefined) {
-      post = { order, queue: [], sent: new Map(), adopted: new Map(), worker: undefined, failedStarts: 0 };
+      post = {
+        order,
+        queue: [],
+        sent: new Map(),
+        adopted: new Map(),
+        startedAt: new Map(),
+        worker: undefined,
+        failedStarts: 0,
+        servedAt: 0
+      };
       this.#posts.set(order.runId, post);
     }
     post.order = order;
@@ -155,7 +178,9 @@ export class LocalRunner implements Runner {
       const contenders = [...this.#posts.values()].flatMap((post) => {
         const next = post.queue[0];
         const busy = post.worker !== undefined && post.sent.size >= post.worker.slots;
-        return next === undefined || busy ? [] : [{ post, used: usedBy(post), next: next.resources }];
+        return next === undefined || busy
+          ? []
+          : [{ post, used: usedBy(post), next: next.resources, servedAt: post.servedAt }];
       });
       const served = nextToServe(contenders, this.capacity, this.#used());
       if (served === undefined) {
@@ -179,6 +204,7 @@ export class LocalRunner implements Runner {
   #send(post: Post): void {
     const task = post.queue.shift();
     if (task === undefined) return;
+    post.servedAt = ++this.#served;
     post.worker ??= this.#start(post);
     post.sent.set(keyOf(task), task);
     post.worker.run(task);
@@ -213,10 +239,13 @@ export class LocalRunner implements Runner {
       return;
     }
     const { index, attempt } = message;
-    if (message.event === 'started') this.#emit({ kind: 'started', runId, index, attempt, at: message.at, workerId });
-    else if (message.event === 'progress')
+    if (message.event === 'started') {
+      post.startedAt.set(keyOf(message), Date.now());
+      this.#emit({ kind: 'started', runId, index, attempt, at: message.at, workerId });
+    } else if (message.event === 'progress')
       this.#emit({ kind: 'progress', runId, index, attempt, progress: message.progress });
     else {
+      post.startedAt.delete(keyOf(message));
       if (!post.sent.delete(keyOf(message))) return;
       this.#pump();
       this.#emit({ kind: 'ended', runId, index, attempt, report: message.report });
@@ -229,12 +258,14 @@ export class LocalRunner implements Runner {
     this.#own.delete(worker.workerId);
     if (post.worker === worker) post.worker = undefined;
     const attempts = [...post.sent.values()].map(({ index, attempt }) => ({ index, attempt }));
+    for (const key of post.sent.keys()) post.startedAt.delete(key);
     post.sent.clear();
     if (attempts.length > 0) {
       const had = new Set(attempts.map(keyOf));
       await endMarked(runId, (attempt) => had.has(keyOf(attempt)));
     }
-    if (!worker.ready && ++post.failedStarts >= startsAllowed) {
+    const neverStarted = worker.pid === undefined;
+    if (!worker.ready && (neverStarted || ++post.failedStarts >= startsAllowed)) {
       attempts.push(...post.queue.map(({ index, attempt }) => ({ index, attempt })));
       this.#posts.delete(runId);
       this.#emit({ kind: 'unusable', runId, detail });
@@ -245,22 +276,33 @@ export class LocalRunner implements Runner {
   }
 
   async #lookAfterAdopted(): Promise<void> {
-    let any = false;
     for (const post of this.#posts.values()) {
       if (post.adopted.size === 0) continue;
       const { runId } = post.order;
       const marked = new Set((await findMarked(runId)).map(keyOf));
       const attempts = [...post.adopted.values()].filter((attempt) => !marked.has(keyOf(attempt)));
       for (const attempt of attempts) post.adopted.delete(keyOf(attempt));
-      if (attempts.length > 0) {
-        this.#emit({ kind: 'gone', runId, attempts, detail: 'The worker of the server before this one is gone.' });
-        this.#pump();
-      }
-      any ||= post.adopted.size > 0;
+      if (attempts.length === 0) continue;
+      this.#emit({ kind: 'gone', runId, attempts, detail: 'The worker of the server before this one is gone.' });
+      this.#pump();
     }
-    if (!any) {
-      clearInterval(this.#poll);
-      this.#poll = undefined;
+  }
+
+  /** A worker ends what is over its time; one that does not is stuck, and is ended with all it has. */
+  #endOverdue(now: number): void {
+    for (const post of this.#posts.values()) {
+      const { runId } = post.order;
+      const isOverdue = (task: AttemptName & { resources: Resources }) => {
+        const startedAt = post.startedAt.get(keyOf(task));
+        return startedAt !== undefined && now - startedAt > (task.resources.timeLimitSeconds + overdueSeconds) * 1_000;
+      };
+      const pid = post.worker?.pid;
+      if (pid !== undefined && [...post.sent.values()].some(isOverdue)) {
+        this.logger.warn({ runId, workerId: post.worker?.workerId }, 'a worker is stuck and is ended');
+        send(-pid, 'SIGKILL');
+      }
+      const stuck = new Set([...post.adopted.values()].filter(isOverdue).map(keyOf));
+      if (stuck.size > 0) void this.#endLeftovers(runId, (attempt) => stuck.has(keyOf(attempt)));
     }
   }
 
@@ -274,7 +316,7 @@ export class LocalRunner implements Runner {
   async #removeScratch(runId: string): Promise<void> {
     if (this.#closed || this.#posts.has(runId)) return;
     if (this.#livingWorkers(runId).length > 0) {
-      setTimeout(() => void this.#removeScratch(runId), adoptedPollMs).unref();
+      setTimeout(() => void this.#removeScratch(runId), lookEveryMs).unref();
       return;
     }
     await rm(join(this.place.dataFolder, 'scratch', runId), { recursive: true, force: true, maxRetries: 3 });
