@@ -25,45 +25,34 @@ export class IndexingProgress {
   async follow(dataset: Dataset, version: DatasetVersion): Promise<void> {
     const { client, events, trans } = this._labscale;
     if (this._current.has(version.id)) return;
-    const id = Notification.emit(trans.__('Indexing %1', dataset.name), 'in-progress', {
-      autoClose: false,
-      progress: 0
-    });
+    let id: string | null = null;
     const listening = new DisposableSet();
     const see = (now: DatasetVersion) => {
       if (listening.isDisposed) return;
       const { state, done, total, detail } = now.indexing;
       if (state === 'digesting') {
         this._current.set(version.id, { name: dataset.name, version: now });
-        Notification.update({
-          id,
-          message: trans.__('Indexing %1: %2 of %3 shards', dataset.name, formatCount(done), formatCount(total)),
-          progress: total > 0 ? done / total : 0
-        });
+        const message = trans.__('Indexing %1: %2 of %3 shards', dataset.name, formatCount(done), formatCount(total));
+        const progress = total > 0 ? done / total : 0;
+        if (id === null) id = Notification.emit(message, 'in-progress', { autoClose: false, progress });
+        else Notification.update({ id, message, progress });
       } else {
         listening.dispose();
         this._current.delete(version.id);
+        // Not updated to its end: an update that comes before Lab has drawn the first one is lost.
+        if (id !== null) Notification.dismiss(id);
         const actions = [{ label: trans.__('Open'), callback: () => this._open(dataset.id) }];
         if (state === 'ready') {
-          Notification.update({
-            id,
-            type: 'success',
-            message: trans.__(
-              '%1 is ready: version %2 has %3 shards, %4',
-              dataset.name,
-              now.number,
-              formatCount(now.shardCount),
-              formatSize(now.sizeBytes)
-            ),
-            progress: 1,
-            autoClose: 5_000,
-            actions
-          });
+          const message = trans.__(
+            '%1 is ready: version %2 has %3 shards, %4',
+            dataset.name,
+            now.number,
+            formatCount(now.shardCount),
+            formatSize(now.sizeBytes)
+          );
+          Notification.success(message, { autoClose: 5_000, actions });
         } else {
-          Notification.update({
-            id,
-            type: 'error',
-            message: trans.__('Indexing %1 failed: %2', dataset.name, detail ?? ''),
+          Notification.error(trans.__('Indexing %1 failed: %2', dataset.name, detail ?? ''), {
             autoClose: false,
             actions
           });
