@@ -5,6 +5,9 @@ type Token = { kind: 'text'; text: string } | { kind: 'star' } | { kind: 'group'
 /** What a pattern makes of one path: the entities of its named groups. */
 export type Reading = ReadonlyMap<string, string>;
 
+/** At most two, each the groups in the order of the pattern. */
+type Readings = readonly (readonly (readonly [string, string])[])[];
+
 const groupName = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
 
 /**
@@ -14,12 +17,18 @@ const groupName = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
  */
 export class PathPattern {
   readonly #tokens: readonly Token[];
+  /** For each token, the groups that are bound before it and come again from it on. */
+  readonly #boundBefore: readonly (readonly string[])[];
   /** Folders of a path that all files of a shard have in common. */
   readonly #commonFolders: number;
 
   /** Raises PATTERN_INVALID. */
   constructor(pattern: string) {
     this.#tokens = parse(pattern);
+    const names = this.#tokens.map((token) => (token.kind === 'group' ? token.name : undefined));
+    this.#boundBefore = Array.from({ length: names.length + 1 }, (_, at) => [
+      ...new Set(names.slice(at).filter((name) => name !== undefined && names.slice(0, at).includes(name)))
+    ]) as string[][];
     const folders = pattern.split('/').slice(0, -1);
     const star = folders.findIndex((folder) => folder.includes('*'));
     this.#commonFolders = star < 0 ? folders.length : star;
@@ -27,39 +36,47 @@ export class PathPattern {
 
   /** The different ways to read a path, the first two of them: none does not match, two are ambiguous. */
   read(path: string): Reading[] {
-    const tokens = this.#tokens;
-    const readings = new Map<string, Reading>();
-    // Without these memories, a name of many like parts would take longer than anyone waits.
-    const visited = new Set<string>();
-    const step = (at: number, position: number, bound: ReadonlyMap<string, string>): void => {
-      if (readings.size > 1) return;
-      const token = tokens[at];
-      if (token === undefined) {
-        if (position === path.length) readings.set(JSON.stringify([...bound]), bound);
-        return;
-      }
-      if (token.kind === 'text') {
-        if (path.startsWith(token.text, position)) step(at + 1, position + token.text.length, bound);
-        return;
-      }
-      const known = token.kind === 'group' ? bound.get(token.name) : undefined;
-      if (known !== undefined) {
-        if (path.startsWith(known, position)) step(at + 1, position + known.length, bound);
-        return;
-      }
-      const state = `${at}:${position}:${JSON.stringify([...bound])}`;
-      if (visited.has(state)) return;
-      visited.add(state);
-      const next = tokens[at + 1];
-      for (let end = token.kind === 'star' ? position : position + 1; end <= path.length; end++) {
-        const last = path[end - 1];
-        if (end > position && (last === '/' || (token.kind === 'group' && token.label && last === '_'))) break;
-        if (next === undefined ? end < path.length : next.kind === 'text' && !path.startsWith(next.text, end)) continue;
-        step(at + 1, end, token.kind === 'group' ? new Map(bound).set(token.name, path.slice(position, end)) : bound);
-      }
+    // What can follow a place depends on the place alone and on the groups that come again after it: so each is worked out
+    // once, and a name of many like parts takes no longer than its length and the pattern's allow.
+    const known = new Map<string, Readings>();
+    const from = (at: number, position: number, bound: ReadonlyMap<string, string>): Readings => {
+      const relevant = this.#boundBefore[at]!.map((name) => bound.get(name));
+      const place = JSON.stringify([at, position, relevant]);
+      let readings = known.get(place);
+      if (readings === undefined) known.set(place, (readings = this.#read(path, at, position, bound, from)));
+      return readings;
     };
-    step(0, 0, new Map());
-    return [...readings.values()];
+    return from(0, 0, new Map()).map((reading) => new Map(reading));
+  }
+
+  /** The first two readings of what follows a place, by the groups that are bound there. */
+  #read(
+    path: string,
+    at: number,
+    position: number,
+    bound: ReadonlyMap<string, string>,
+    from: (at: number, position: number, bound: ReadonlyMap<string, string>) => Readings
+  ): Readings {
+    const token = this.#tokens[at];
+    if (token === undefined) return position === path.length ? [[]] : [];
+    const fixed = token.kind === 'text' ? token.text : token.kind === 'group' ? bound.get(token.name) : undefined;
+    if (fixed !== undefined) {
+      return path.startsWith(fixed, position) ? from(at + 1, position + fixed.length, bound) : [];
+    }
+    const found = new Map<string, Readings[number]>();
+    const next = this.#tokens[at + 1];
+    for (let end = token.kind === 'star' ? position : position + 1; end <= path.length; end++) {
+      const last = path[end - 1];
+      if (end > position && (last === '/' || (token.kind === 'group' && token.label && last === '_'))) break;
+      if (next === undefined ? end < path.length : next.kind === 'text' && !path.startsWith(next.text, end)) continue;
+      const own: Readings[number] = token.kind === 'group' ? [[token.name, path.slice(position, end)]] : [];
+      for (const rest of from(at + 1, end, own.length > 0 ? new Map([...bound, ...own]) : bound)) {
+        const reading = [...own, ...rest];
+        found.set(JSON.stringify(reading), reading);
+        if (found.size > 1) return [...found.values()];
+      }
+    }
+    return [...found.values()];
   }
 
   /** The key of the shard of a reading: the pattern filled in, without what `*` stands for. */
