@@ -20,7 +20,6 @@ export interface DerivativesOf {
   sets: readonly { versionId: string; name: string; number: number }[];
 }
 
-const entriesAtOnce = 500;
 const longestKey = 1_024;
 
 /** A word for each set of a run that tells it from the others and fits a key: its name, its version where that is needed. */
@@ -50,12 +49,11 @@ export function setLabels(sets: DerivativesOf['sets']): Map<string, string> {
  */
 export async function* derivativeShards(
   of: DerivativesOf,
-  entries: readonly DerivativeEntry[],
+  entries: AsyncIterable<DerivativeEntry[]>,
   shards: ShardRepository
 ): AsyncGenerator<DerivativeShard> {
   const labels = of.sets.length > 1 ? setLabels(of.sets) : undefined;
-  for (let start = 0; start < entries.length; start += entriesAtOnce) {
-    const part = entries.slice(start, start + entriesAtOnce);
+  for await (const part of entries) {
     const indexes = [...new Set(part.map(({ shardIndex }) => shardIndex))];
     const sources = new Map((await shards.at(of.datasetVersionId, indexes)).map((shard) => [shard.index, shard]));
     for (const entry of part) {

@@ -1,22 +1,26 @@
+import { createInterface } from 'node:readline';
 import type { DatasetService } from '../datasets/dataset-service.js';
 import type { ShardRepository } from '../datasets/shard-repository.js';
 import type { Database, Writing } from '../metadata/database.js';
 import type { ObjectStore } from '../objects/object-store.js';
 import type { AttemptReport } from '../runner/runner.js';
-import type { DerivativeRepository } from './derivative-repository.js';
+import type { DerivativeRepository, Made } from './derivative-repository.js';
 import { derivativeShards, type DerivativeEntry } from './derivative-shards.js';
 import type { FaultPoint } from './fault-point.js';
 import type { RunRepository, RunRow } from './run-repository.js';
 import type { RunWrites } from './run-writes.js';
 
-/** `runs/<run>/derivatives.json`: what a reader goes by. The same bytes whenever it is made from the same tasks. */
+/**
+ * `runs/<run>/derivatives.json`: what a reader goes by. Written a derivative a line, and the same bytes whenever it is made
+ * from the same tasks.
+ */
 export interface DerivativesManifest {
   version: 1;
   runId: string;
   derivatives: DerivativeEntry[];
 }
 
-const tasksAtOnce = 1_000;
+const tasksAtOnce = 500;
 const looksAtOnce = 32;
 
 /**
@@ -39,26 +43,21 @@ export class Publisher {
   /** Publishes a run in the state `publishing`, or returns the tasks whose objects are not all there, which must run again. */
   async publish(runId: string): Promise<number[]> {
     const key = `runs/${runId}/derivatives.json`;
-    let manifest = await this.#read(key);
-    if (manifest === undefined) {
-      const { entries, missing } = await this.#gather(runId);
+    if ((await this.objects.head(key)) === undefined) {
       await this.objects.sync();
       this.fault('after-sync');
-      missing.push(...(await this.#lookAt(entries)));
+      const { manifest, missing } = await this.#makeManifest(runId);
       if (missing.length > 0) {
         // A claim without its objects would win over the attempt that makes them anew.
         for (const index of missing) await this.objects.delete(`runs/${runId}/claims/${index}.json`);
         return missing.sort((a, b) => a - b);
       }
       this.fault('after-verify');
-      manifest = { version: 1, runId, derivatives: entries };
-      if (!(await this.objects.putIfAbsent(key, Buffer.from(JSON.stringify(manifest))))) {
-        manifest = await this.#read(key);
-        if (manifest === undefined) throw new Error(`${key} is neither absent nor there`);
-      }
+      // False where it was created by a server before this one: then that one counts.
+      await this.objects.putIfAbsent(key, manifest);
     }
     this.fault('after-manifest');
-    await this.#commit(runId, manifest.derivatives);
+    await this.#commit(runId, () => this.#readManifest(key));
     this.fault('after-final-commit');
     return [];
   }
@@ -67,18 +66,18 @@ export class Publisher {
    * The derivatives become a dataset version, which is made once for a run however often it is asked for; then, in one
    * transaction, they are there for reuse and the run has succeeded.
    */
-  async #commit(runId: string, entries: readonly DerivativeEntry[]): Promise<void> {
+  async #commit(runId: string, read: () => AsyncIterable<DerivativeEntry[]>): Promise<void> {
     const run = await this.runs.find(runId);
     if (run === undefined) throw new Error(`there is no run ${runId}`);
     const { owner, datasetId, analysisId, datasetName, analysisName, datasetVersionId, analysisVersionId } = run;
     const of = { runId, datasetVersionId, analysisVersionId, sets: run.parameterSets };
     const version = await this.datasets.createDerivativesVersion(
       { runId, owner, datasetId, analysisId, name: `${datasetName} · ${analysisName}` },
-      derivativeShards(of, entries, this.shards)
+      derivativeShards(of, read(), this.shards)
     );
     const publishedAt = new Date().toISOString();
     await this.database.transaction().execute(async (writing) => {
-      await this.#insertRows(writing, run, entries, publishedAt);
+      await this.#insertRows(writing, run, read(), publishedAt);
       const set = { derivativesVersionId: version.id, finishedAt: publishedAt, failure: null };
       await this.writes.moveRun(writing, runId, 'succeeded', set);
       this.fault('before-final-commit');
@@ -88,7 +87,7 @@ export class Publisher {
   async #insertRows(
     writing: Writing,
     run: RunRow,
-    entries: readonly DerivativeEntry[],
+    entries: AsyncIterable<DerivativeEntry[]>,
     publishedAt: string
   ): Promise<void> {
     const { digest: analysisDigest } = await writing
@@ -107,8 +106,7 @@ export class Publisher {
       .execute();
     const parametersDigests = new Map(sets.map(({ id, digest }) => [id, digest]));
     let place = 0;
-    for (let start = 0; start < entries.length; start += tasksAtOnce) {
-      const part = entries.slice(start, start + tasksAtOnce);
+    for await (const part of entries) {
       const sources = await writing
         .selectFrom('task')
         .innerJoin('shard', (on) =>
@@ -161,15 +159,24 @@ export class Publisher {
       .execute();
   }
 
-  async #read(key: string): Promise<DerivativesManifest | undefined> {
-    const bytes = await this.objects.get(key);
-    return bytes === undefined ? undefined : (JSON.parse(bytes.toString('utf8')) as DerivativesManifest);
+  /** The derivatives of a manifest, some at a time: a large one is never in memory as a whole. */
+  async *#readManifest(key: string): AsyncGenerator<DerivativeEntry[]> {
+    let part: DerivativeEntry[] = [];
+    for await (const line of createInterface({ input: await this.objects.read(key), crlfDelay: Infinity })) {
+      if (!line.startsWith('{"taskIndex":')) continue;
+      part.push(JSON.parse(line.endsWith(',') ? line.slice(0, -1) : line) as DerivativeEntry);
+      if (part.length < tasksAtOnce) continue;
+      yield part;
+      part = [];
+    }
+    if (part.length > 0) yield part;
   }
 
-  /** What each task that is done made, from its claim or from the run that it is reused from; and the tasks without either. */
-  async #gather(runId: string): Promise<{ entries: DerivativeEntry[]; missing: number[] }> {
-    const entries: DerivativeEntry[] = [];
+  /** The manifest of all tasks that are done; and the tasks whose claim or objects are not there with their sizes. */
+  async #makeManifest(runId: string): Promise<{ manifest: Buffer; missing: number[] }> {
+    const pieces: Buffer[] = [Buffer.from(`{"version":1,"runId":${JSON.stringify(runId)},"derivatives":[`)];
     const missing: number[] = [];
+    let separator = '\n';
     for (let after = -1; ;) {
       const tasks = await this.database
         .selectFrom('task')
@@ -181,7 +188,7 @@ export class Publisher {
         .orderBy('index')
         .limit(tasksAtOnce)
         .execute();
-      if (tasks.length === 0) return { entries, missing };
+      if (tasks.length === 0) break;
       after = tasks.at(-1)!.index;
       const reused = await this.derivatives.findMade(
         tasks.flatMap(({ reusedRunId, reusedTaskIndex }) =>
@@ -189,51 +196,54 @@ export class Publisher {
         )
       );
       const made = await inParallel(tasks, async (task) => {
-        if (task.state === 'reused') return reused.get(`${task.reusedRunId}/${task.reusedTaskIndex}`);
-        const bytes = await this.objects.get(`runs/${runId}/claims/${task.index}.json`);
-        if (bytes === undefined) return undefined;
-        const { attempt, objects } = JSON.parse(bytes.toString('utf8')) as AttemptReport;
-        const folder = `runs/${runId}/attempts/${task.index}/${attempt}/out`;
-        return {
-          madeBy: { runId, taskIndex: task.index, attempt },
-          objects: objects.map(({ path, sizeBytes, digest, mediaType }) => ({
-            ...{ path, sizeBytes, digest, mediaType },
-            key: `${folder}/${path}`
-          }))
-        };
+        const found =
+          task.state === 'reused'
+            ? reused.get(`${task.reusedRunId}/${task.reusedTaskIndex}`)
+            : await this.#madeBy(runId, task.index);
+        return found !== undefined && (await this.#isWhole(found)) ? found : undefined;
       });
+      let text = '';
       tasks.forEach((task, place) => {
-        const { index, shardKey, shardIndex, parameterSetVersionId, derivativeKey, metricsJson } = task;
+        const { index, shardKey, shardIndex, parameterSetVersionId, derivativeKey } = task;
         const found = made[place];
-        if (found === undefined) missing.push(index);
-        else {
-          const metrics = JSON.parse(metricsJson) as Record<string, number>;
-          entries.push({
-            taskIndex: index,
-            shardKey,
-            shardIndex,
-            parameterSetVersionId,
-            derivativeKey,
-            metrics,
-            ...found
-          });
-        }
-      });
-    }
-  }
-
-  /** Tasks of which an object is not there with its size. */
-  async #lookAt(entries: readonly DerivativeEntry[]): Promise<number[]> {
-    const missing: number[] = [];
-    await inParallel(entries, async (entry) => {
-      for (const { key, sizeBytes } of entry.objects) {
-        if ((await this.objects.head(key))?.sizeBytes !== sizeBytes) {
-          missing.push(entry.taskIndex);
+        if (found === undefined) {
+          missing.push(index);
           return;
         }
-      }
-    });
-    return missing;
+        const metrics = JSON.parse(task.metricsJson) as Record<string, number>;
+        const entry: DerivativeEntry = {
+          ...{ taskIndex: index, shardKey, shardIndex, parameterSetVersionId, derivativeKey, metrics },
+          ...found
+        };
+        text += separator + JSON.stringify(entry);
+        separator = ',\n';
+      });
+      pieces.push(Buffer.from(text));
+    }
+    pieces.push(Buffer.from('\n]}\n'));
+    return { manifest: Buffer.concat(pieces), missing };
+  }
+
+  /** What the attempt that holds the claim of a task made. */
+  async #madeBy(runId: string, taskIndex: number): Promise<Made | undefined> {
+    const bytes = await this.objects.get(`runs/${runId}/claims/${taskIndex}.json`);
+    if (bytes === undefined) return undefined;
+    const { attempt, objects } = JSON.parse(bytes.toString('utf8')) as AttemptReport;
+    const folder = `runs/${runId}/attempts/${taskIndex}/${attempt}/out`;
+    return {
+      madeBy: { runId, taskIndex, attempt },
+      objects: objects.map(({ path, sizeBytes, digest, mediaType }) => ({
+        ...{ path, sizeBytes, digest, mediaType },
+        key: `${folder}/${path}`
+      }))
+    };
+  }
+
+  async #isWhole({ objects }: Made): Promise<boolean> {
+    for (const { key, sizeBytes } of objects) {
+      if ((await this.objects.head(key))?.sizeBytes !== sizeBytes) return false;
+    }
+    return true;
   }
 }
 
