@@ -24,11 +24,15 @@ def main() -> None:
     arguments = parser.parse_args()
     os.environ["LABSCALE_SNIPPET"] = arguments.snippet
 
-    cells = [cell for cell in nbformat.read(arguments.notebook, as_version=4).cells if cell.cell_type == "code"]
+    cells = [
+        cell for cell in nbformat.read(arguments.notebook, as_version=4).cells if cell.cell_type == "code"
+    ]
     after = 1 + next(i for i, cell in enumerate(cells) if "parameters" in cell.metadata.get("tags", []))
     read_back = nbformat.v4.new_code_cell("import json; print(json.dumps(labscale.tuning.metrics))")
     client = NotebookClient(
-        nbformat.v4.new_notebook(), timeout=120, resources={"metadata": {"path": str(arguments.notebook.parent)}}
+        nbformat.v4.new_notebook(),
+        timeout=120,
+        resources={"metadata": {"path": str(arguments.notebook.parent)}},
     )
     with client.setup_kernel():
         for values in arguments.values:

@@ -53,7 +53,9 @@ describe('showFormDialog', () => {
     expect(dialog()?.querySelector('[role="alert"]')?.textContent).toContain('the folder is empty');
     broken = false;
     // What is typed makes Lab look for invalid fields, and for a class that it takes for one.
-    dialog()?.querySelector('input')?.dispatchEvent(new Event('input', { bubbles: true }));
+    dialog()
+      ?.querySelector('input')
+      ?.dispatchEvent(new Event('input', { bubbles: true }));
     button(1)?.click();
     await settle();
     expect(result.value).toBe('done');

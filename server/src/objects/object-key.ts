@@ -1,7 +1,7 @@
 import { ProblemError } from '../problem-error.js';
 
 const longestBytes = 1_024;
-// eslint-disable-next-line no-control-regex -- control characters are what it is to find
+
 const control = /[\u0000-\u001f\u007f]/;
 
 /** Why a text is not a key (or a path below a folder), or undefined where it is one. */

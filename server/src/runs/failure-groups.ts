@@ -47,7 +47,6 @@ function withoutWord(text: string, word: string): string {
 }
 
 function withoutTerminalCodes(text: string): string {
-  // eslint-disable-next-line no-control-regex -- these codes are what is to be removed
   return text
     .replace(/\u001b\[[0-?]*[ -/]*[@-~]|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)|\u001b[@-_]/g, '')
     .replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, '');

@@ -1,11 +1,4 @@
-import {
-  attemptStates,
-  type Attempt,
-  type FailureGroup,
-  type Task,
-  type TaskColumns,
-  type TaskState
-} from '@labscale/schema';
+import type { Attempt, attemptStates, FailureGroup, Task, TaskColumns, TaskState } from '@labscale/schema';
 import { sql, type SelectQueryBuilder } from 'kysely';
 import type { Static } from 'typebox';
 import { decodeCursor, encodeCursor } from '../http/cursor.js';
