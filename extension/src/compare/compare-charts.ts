@@ -12,23 +12,18 @@ export function parallelChart(
 ): VegaLiteSpec {
   const spans = new Map(
     columns.map((column) => {
-      const values = comparison.versions.map((row) => cellValue(row, column) as number);
+      const values = comparison.versions.flatMap((row) => (cellValue(row, column) as number | undefined) ?? []);
       return [column.name, { low: Math.min(...values), high: Math.max(...values) }];
     })
   );
   const values = comparison.versions.flatMap((row) =>
-    columns.map((column, place) => {
-      const value = cellValue(row, column) as number;
+    columns.flatMap((column, place) => {
+      const value = cellValue(row, column) as number | undefined;
+      if (value === undefined) return [];
       const { low, high } = spans.get(column.name) as { low: number; high: number };
-      return {
-        set: rowName(row),
-        id: row.version.id,
-        column: column.name,
-        place,
-        value,
-        // A column whose values are all the same is drawn through the middle.
-        height: high === low ? 0.5 : (value - low) / (high - low)
-      };
+      // A column whose values are all the same is drawn through the middle.
+      const height = high === low ? 0.5 : (value - low) / (high - low);
+      return { set: rowName(row), id: row.version.id, column: column.name, place, value, height };
     })
   );
   const ends = columns.flatMap((column) => {
@@ -93,12 +88,11 @@ export function scatterChart(
   setLabel: string,
   theme: IChartTheme
 ): VegaLiteSpec {
-  const values = comparison.versions.map((row) => ({
-    set: rowName(row),
-    id: row.version.id,
-    x: cellValue(row, across),
-    y: cellValue(row, up)
-  }));
+  const values = comparison.versions.flatMap((row) => {
+    const x = cellValue(row, across);
+    const y = cellValue(row, up);
+    return x === undefined || y === undefined ? [] : { set: rowName(row), id: row.version.id, x, y };
+  });
   const scale = { zero: false, padding: 12 };
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v5.json',

@@ -50,7 +50,18 @@ it('tells by how much a number differs from the pinned row, and only whether any
   expect(difference('x', undefined)).toEqual({ same: false, delta: null, relative: null });
 });
 
-it('draws only columns that are numbers in every row', () => {
+it('leaves a row without a value out of the charts, and a column with other than numbers', () => {
+  const third = { ...first!, version: { ...first!.version, id: 'pv-c', number: 3, metrics: {} } };
+  const three = { ...comparison, versions: [first!, second!, third] };
+  const [across, up] = numericColumns(three);
+  expect([across?.name, up?.name]).toEqual(['sigma', 'snr']);
+  const points = scatterChart(three, across!, up!, null, 'set', theme).data as { values: { id: string }[] };
+  expect(points.values.map(({ id }) => id)).toEqual(['pv-a', 'pv-b']);
+  const lone = { ...comparison, versions: [first!, third] };
+  expect(numericColumns(lone).map(({ name }) => name)).toEqual(['sigma']);
+});
+
+it('draws only columns that are numbers', () => {
   expect(numericColumns(comparison).map(({ name }) => name)).toEqual(['sigma', 'snr']);
   const spec = parallelChart(comparison, numericColumns(comparison), 'pv-a', 'set', theme);
   const lines = (spec.layer as { data: { values: { column: string; height: number }[] } }[])[0]!.data.values;

@@ -39,11 +39,12 @@ export function difference(value: JsonValue | undefined, baseline: JsonValue | u
   return { same: sameValue(value, baseline), delta: null, relative: null };
 }
 
-/** Columns that have a number in every row: what parallel coordinates and scatter can show. */
+/** Columns that have nothing but numbers, in two rows or more: what parallel coordinates and scatter can show. */
 export function numericColumns(comparison: ParameterComparison): ICompareColumn[] {
-  return compareColumns(comparison, false).filter((column) =>
-    comparison.versions.every((row) => typeof cellValue(row, column) === 'number')
-  );
+  return compareColumns(comparison, false).filter((column) => {
+    const values = comparison.versions.map((row) => cellValue(row, column)).filter((value) => value !== undefined);
+    return values.length > 1 && values.every((value) => typeof value === 'number');
+  });
 }
 
 export function rowName(row: ComparedVersion): string {

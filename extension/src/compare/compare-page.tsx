@@ -238,7 +238,7 @@ function Cell(props: ICellProps): JSX.Element {
         <div className="jp-Labscale-Compare-delta">
           {delta > 0 ? '+' : '−'}
           {metricText(Math.abs(delta))}
-          {differs?.relative !== null && differs !== null && ` (${Math.round(differs.relative * 100)} %)`}
+          {differs?.relative !== null && differs !== null && ` (${Math.round(Math.abs(differs.relative) * 100)} %)`}
         </div>
       )}
     </td>
@@ -253,11 +253,7 @@ function Charts(props: IComparisonProps & { baselineId: string | null }): JSX.El
   const [across, setAcross] = React.useState(0);
   const [up, setUp] = React.useState(firstMetric > 0 ? firstMetric : Math.min(1, columns.length - 1));
   if (columns.length < 2) {
-    return (
-      <div className="jp-Labscale-Field-help">
-        {trans.__('Charts need at least two columns that are numbers in every row.')}
-      </div>
-    );
+    return <div className="jp-Labscale-Field-help">{trans.__('Charts need at least two columns of numbers.')}</div>;
   }
   const x = columns[across] as ICompareColumn;
   const y = columns[up] as ICompareColumn;
@@ -286,7 +282,7 @@ function Charts(props: IComparisonProps & { baselineId: string | null }): JSX.El
             {...drawing}
             label={trans.__('Parallel coordinates of all numbers')}
             mark={baselineId}
-            height={270}
+            height={250}
             spec={(theme) => parallelChart(comparison, columns, baselineId, trans.__('set'), theme)}
           />
         </figure>
@@ -300,7 +296,7 @@ function Charts(props: IComparisonProps & { baselineId: string | null }): JSX.El
             {...drawing}
             label={trans.__('%1 over %2', y.name, x.name)}
             mark={`${across} ${up} ${baselineId}`}
-            height={270}
+            height={250}
             spec={(theme) => scatterChart(comparison, x, y, baselineId, trans.__('set'), theme)}
           />
         </figure>

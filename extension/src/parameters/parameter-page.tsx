@@ -297,6 +297,9 @@ function ProvenanceTable(props: { provenance: Provenance; trans: TranslationBund
     [trans.__('Time a shard'), provenance.secondsPerShard === null ? null : formatDuration(provenance.secondsPerShard)],
     [trans.__('Values from'), provenance.capturedFrom.map((from) => fromText(from, trans)).join(', ') || null]
   ];
+  if (packages.length === 0 && rows.every(([, value]) => value === null)) {
+    return <div className="jp-Labscale-Field-help">{trans.__('Nothing was recorded with these values.')}</div>;
+  }
   return (
     <>
       <table className="jp-Labscale-Table">

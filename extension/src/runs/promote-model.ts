@@ -122,7 +122,9 @@ const pageLimit = 200;
 export class PromoteModel implements IDisposable {
   constructor(
     private readonly _client: Pick<LabscaleClient, 'call'>,
-    private readonly _start: IPromoteStart
+    private readonly _start: IPromoteStart,
+    /** Tasks to do first unless one chooses otherwise; 0 for all at once. */
+    private readonly _trialSize: number = 0
   ) {}
 
   choice: IPromoteChoice = emptyChoice;
@@ -181,7 +183,8 @@ export class PromoteModel implements IDisposable {
         analysisVersionId: this.analysisVersion?.id ?? null,
         parameterSetVersionIds: versions.map((one) => one.id),
         datasetVersionId: this._start.datasetVersionId ?? this.dataset?.latestVersion.id ?? null,
-        filter: this._start.filter ?? ''
+        filter: this._start.filter ?? '',
+        trial: this._trialSize > 0 ? { count: this._trialSize, order: 'random' } : null
       };
     } catch (error) {
       this.loadError = error;

@@ -76,7 +76,7 @@ export function RunChartList(props: IRunChartListProps): JSX.Element {
               trans={trans}
               label={trans.__('Chart of the metric %1', metric)}
               mark={`${by} ${columnsMark(model)}`}
-              height={220}
+              height={200}
               spec={(theme) =>
                 by === ''
                   ? metricOverShards(columns, metric, setNames, text(metric), theme)
@@ -93,7 +93,7 @@ export function RunChartList(props: IRunChartListProps): JSX.Element {
               trans={trans}
               label={trans.__('Histogram of the durations of the tasks')}
               mark={columnsMark(model)}
-              height={220}
+              height={200}
               spec={(theme) =>
                 histogramChart(
                   seconds,

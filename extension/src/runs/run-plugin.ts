@@ -237,7 +237,8 @@ export const runPlugin: JupyterFrontEndPlugin<void> = {
     });
 
     const openForm = async (start: IPromoteStart): Promise<void> => {
-      const promotion = new PromoteModel(client, start);
+      const { trialSize } = await labscale.options();
+      const promotion = new PromoteModel(client, start, trialSize);
       const content: PromoteForm = new PromoteForm(promotion, start, trans, {
         started: (run) => {
           spread(run);
