@@ -95,8 +95,8 @@ test('a data scientist tunes on a snippet, runs on every shard and finds the res
   });
 
   await test.step('find the results again', async () => {
-    // The run's page is restored, so Galata's wait for a launcher would never end.
-    await page.reload({ waitForIsReady: false });
+    // By the frame: Galata's own reload waits for a launcher, and here the run's page is restored.
+    await page.mainFrame().goto(page.url());
     await expect(page.getByText('Published 100 derivatives').first()).toBeVisible();
     await page.getByRole('tab', { name: 'Labscale' }).click();
     await expect(page.getByRole('treeitem', { name: /denoise/ }).first()).toBeVisible();
