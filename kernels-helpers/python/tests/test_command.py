@@ -89,6 +89,11 @@ def test_the_whole_job(
     plan = run("plan", "Texts", "--set", "three", "--set", "five", "--filter", "run=0")
     assert (plan["tasks"], plan["toRun"]) == (6, 6)
 
+    run("queries", "save", "Texts", "evens", "run=0")
+    assert run("queries", "list", "Texts")["items"][0]["filter"] == "run=0"
+    assert run("plan", "Texts", "--set", "three", "--query", "evens")["tasks"] == 3
+    assert run("plan", "Texts", "--set", "three", "--query", "odds", code=1)["code"] == "NOT_FOUND"
+
     trial = run("run", "Texts", "--set", "three", "--trial", "2", "--watch")
     assert (trial["state"], trial["counts"]["succeeded"]) == ("awaiting-release", 2)
     done = run("release", trial["id"], "--watch")
@@ -287,3 +292,28 @@ def test_a_chart_has_every_point_and_no_markup_of_its_names() -> None:
     circles = [item for item in root.iter() if item.tag.endswith("circle") and len(item)]
     assert len(circles) == 3
     assert "<a>, median 2" in [item.text for item in root.iter() if item.tag.endswith("text")]
+
+
+def test_a_folder_that_changed_gives_a_version(project: RealServer, run: Any) -> None:
+    folder = project.project / "growing"
+    folder.mkdir()
+    (folder / "a.txt").write_text("a")
+    run("datasets", "register", "growing", "--name", "Growing", "--metadata", "year=2026")
+    assert run("datasets", "update", "Growing")["number"] == 1
+    (folder / "b.txt").write_text("b")
+    assert run("datasets", "check", "Growing")["changes"]["added"] == 1
+    assert run("datasets", "update", "Growing")["number"] == 2
+    assert [item["number"] for item in run("datasets", "versions", "Growing")["items"]] == [2, 1]
+    assert run("datasets", "delete", "Growing")["deleted"].startswith("ds-")
+    assert run("datasets", "show", "Growing", code=1)["code"] == "NOT_FOUND"
+
+
+def test_a_run_can_be_stopped(project: RealServer, run: Any) -> None:
+    (project.project / "long").mkdir()
+    (project.project / "long" / "a.txt").write_text("a")
+    run("datasets", "register", "long", "--name", "Long")
+    run("analyses", "register", "--name", "wait", "--", "sleep", "600")
+    run("params", "save", "waiting", "--analysis", "wait")
+    started = run("run", "Long", "--set", "waiting")
+    assert run("stop", started["id"], "--watch", code=1)["state"] == "stopped"
+    assert run("runs", "list", "--state", "stopped")["items"][0]["id"] == started["id"]
