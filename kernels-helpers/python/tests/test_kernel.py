@@ -26,20 +26,24 @@ class Kernel:
 
     def run(self, source: str) -> str:
         """All that a cell prints or shows; fails where it raises."""
-        said: list[str] = []
+        return "".join(text for _, text in self.outputs(source))
+
+    def outputs(self, source: str) -> list[tuple[str, str]]:
+        """What a cell shows, each with its stream or the kind of its message; fails where it raises."""
+        said: list[tuple[str, str]] = []
 
         def hook(message: dict[str, Any]) -> None:
             content = message["content"]
             if message["msg_type"] == "stream":
-                said.append(content["text"])
+                said.append((content["name"], content["text"]))
             elif message["msg_type"] == "execute_result":
-                said.append(content["data"]["text/plain"])
+                said.append(("execute_result", content["data"]["text/plain"]))
             elif message["msg_type"] == "error":
-                said.append("\n".join(content["traceback"]))
+                said.append(("error", "\n".join(content["traceback"])))
 
         reply = self._client.execute_interactive(source, output_hook=hook, timeout=60)
-        assert reply["content"]["status"] == "ok", "".join(said)
-        return "".join(said)
+        assert reply["content"]["status"] == "ok", said
+        return said
 
     def close(self) -> None:
         self._client.stop_channels()
@@ -100,6 +104,21 @@ def test_tune_save_and_load_in_a_notebook(tuned: tuple[Kernel, dict[str, Any]], 
         "import json\nfrom labscale.parameters import describe_kernel\njson.dumps(describe_kernel(['sigma']))"
     )
     assert '"values": {"sigma": 2.5}' in described
+
+
+def test_the_newest_snippet_is_told_as_plain_output(
+    tuned: tuple[Kernel, dict[str, Any]], project: RealServer
+) -> None:
+    _, snippet = tuned
+    path = project.project / "bare.ipynb"
+    path.write_text(json.dumps(notebook("import labscale")))
+    kernel = Kernel(project.project, path)
+    try:
+        said = kernel.outputs("import labscale\nlabscale.shard();")
+    finally:
+        kernel.close()
+    assert [stream for stream, _ in said] == ["stdout"]
+    assert snippet["id"] in said[0][1]
 
 
 def test_a_saved_set_runs_over_every_shard(

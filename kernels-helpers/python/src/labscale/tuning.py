@@ -108,7 +108,9 @@ def _newest_snippet() -> str:
             "Cut one: `labscale snippets create DATASET`, or Open snippet in notebook in the sidebar.",
             code="NOT_FOUND",
         )
-    print(f"labscale: tuning on the newest snippet, {newest[0]['name']} ({newest[0]['id']})", file=sys.stderr)
+    # A notebook paints standard error as if something had gone wrong; a script keeps its output for itself.
+    said_to = sys.stderr if _shell() is None else sys.stdout
+    print(f"labscale: tuning on the newest snippet, {newest[0]['name']} ({newest[0]['id']})", file=said_to)
     return newest[0]["id"]
 
 
