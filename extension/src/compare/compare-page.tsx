@@ -61,7 +61,7 @@ function Page(props: IComparePageOptions): JSX.Element {
         if (!isAborted(reason) && !abort.signal.aborted) setError(reason);
       });
     return () => abort.abort();
-  }, [round]);
+  }, [client, versions, round]);
   return (
     <ListState
       trans={trans}

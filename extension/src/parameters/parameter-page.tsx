@@ -54,12 +54,15 @@ export class ParameterPage extends LazyReactWidget {
         actions={this._actions}
         parameterSetId={this.parameterSetId}
         round={this._round}
-        onLoaded={(set) => {
-          this.title.label = set.name;
-        }}
+        onLoaded={this._onLoaded}
       />
     );
   }
+
+  /** The same one at every drawing: the page reads anew where it is given another. */
+  private readonly _onLoaded = (set: ParameterSet): void => {
+    this.title.label = set.name;
+  };
 
   private _refresh(): void {
     this._round += 1;
@@ -85,7 +88,7 @@ interface IPageData {
 }
 
 function Page(props: IPageProps): JSX.Element {
-  const { labscale, parameterSetId, round } = props;
+  const { labscale, parameterSetId, round, onLoaded } = props;
   const { client, trans } = labscale;
   const [data, setData] = React.useState<IPageData | null>(null);
   const [error, setError] = React.useState<unknown>(null);
@@ -103,13 +106,13 @@ function Page(props: IPageProps): JSX.Element {
       const analysis = await client.call('getAnalysis', { params: { analysisId: set.analysisId }, signal });
       setData({ set, versions: versions.items, analysis });
       setError(null);
-      props.onLoaded(set);
+      onLoaded(set);
     };
     load().catch((reason: unknown) => {
       if (!signal.aborted) setError(reason);
     });
     return () => abort.abort();
-  }, [parameterSetId, round, retry]);
+  }, [client, parameterSetId, onLoaded, round, retry]);
   return (
     <ListState
       trans={trans}

@@ -6,7 +6,7 @@ import { formatAge } from '../ui/format-age';
 import { starFilledIcon } from '../ui/icons';
 import { LazyReactWidget } from '../ui/lazy-react-widget';
 import { ListState } from '../ui/list-state';
-import { useSignals } from '../ui/use-signal';
+import { useSignal } from '../ui/use-signal';
 import { VirtualList, type IVirtualListRow } from '../ui/virtual-list';
 import type { ParameterListModel, ParameterRow } from './parameter-list-model';
 import { metricText, valueText } from './value-text';
@@ -50,7 +50,7 @@ interface IParametersProps {
 
 function Parameters(props: IParametersProps): JSX.Element {
   const { model, trans, actions } = props;
-  useSignals(model.changed);
+  useSignal(model.changed);
   const { rows } = model;
   const selectedIndex = rows.findIndex((row) => rowId(row) === model.selectedId);
   const onRange = React.useCallback(

@@ -70,7 +70,7 @@ function SaveBody(props: ISaveBodyProps): JSX.Element {
     return () => {
       wanted = false;
     };
-  }, [round]);
+  }, [holder, labscale, panel, round]);
   return (
     <ListState
       trans={trans}

@@ -30,6 +30,9 @@ export function Chart(props: IChartProps): JSX.Element {
   const [theme, setTheme] = React.useState(0);
   const [failed, setFailed] = React.useState(false);
   const shown = React.useRef<IRenderMime.IRenderer | null>(null);
+  // Another function at every drawing; whether what it makes is another is said by `mark`.
+  const makeSpec = React.useRef(props.spec);
+  makeSpec.current = props.spec;
 
   React.useLayoutEffect(() => {
     const element = host.current;
@@ -66,7 +69,7 @@ export function Chart(props: IChartProps): JSX.Element {
     renderer.node.style.visibility = 'hidden';
     renderer.node.style.position = 'absolute';
     Widget.attach(renderer, element);
-    const spec = { ...props.spec(readTheme(element)), width } as JSONObject;
+    const spec = { ...makeSpec.current(readTheme(element)), width } as JSONObject;
     const model = rendermime.createModel({
       // With a picture in the model Lab's renderer does not make one of every chart that it draws.
       data: { [mimeType]: spec, 'image/png': 'none' },
@@ -90,7 +93,7 @@ export function Chart(props: IChartProps): JSX.Element {
       wanted = false;
       if (shown.current !== renderer && !renderer.isDisposed) renderer.dispose();
     };
-  }, [width, theme, mark]);
+  }, [rendermime, width, theme, mark]);
 
   return (
     <div ref={host} className="jp-Labscale-Chart" role="img" aria-label={label} style={{ minHeight: height }}>

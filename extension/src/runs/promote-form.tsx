@@ -8,7 +8,7 @@ import { formatSize } from '../ui/format-size';
 import { LazyReactWidget } from '../ui/lazy-react-widget';
 import { ListState } from '../ui/list-state';
 import { SectionHeader } from '../ui/section-header';
-import { useSignals } from '../ui/use-signal';
+import { useSignal } from '../ui/use-signal';
 import { valueText } from '../parameters/value-text';
 import { ResourceFields } from './resource-fields';
 import {
@@ -79,7 +79,7 @@ interface IFormProps {
 
 function Form(props: IFormProps): JSX.Element {
   const { model, trans } = props;
-  useSignals(model.changed);
+  useSignal(model.changed);
   return (
     <ListState
       trans={trans}

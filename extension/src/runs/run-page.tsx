@@ -7,7 +7,7 @@ import { formatCount } from '../ui/format-count';
 import { LazyReactWidget } from '../ui/lazy-react-widget';
 import { ListState } from '../ui/list-state';
 import { SectionHeader } from '../ui/section-header';
-import { useSignals } from '../ui/use-signal';
+import { useSignal } from '../ui/use-signal';
 import { DerivativeList } from './derivative-list';
 import { FailureList } from './failure-list';
 import { groupByLabel, type IGridGroup } from './grid-layout';
@@ -122,7 +122,8 @@ interface IPageProps extends Omit<IRunPageOptions, 'actions'> {
 function Page(props: IPageProps): JSX.Element {
   const { page, labscale } = props;
   const { model } = page;
-  useSignals(model.changed, page.changed);
+  useSignal(model.changed);
+  useSignal(page.changed);
   return (
     <ListState
       trans={labscale.trans}
@@ -222,16 +223,13 @@ function Tasks(props: ITasksProps): JSX.Element {
   const count = model.states.length;
   const entities = React.useMemo(() => (columns === null ? [] : groupingEntities(columns)), [columns]);
   const by = entities.includes(entity) ? entity : '';
+  const labels = columns?.entities[by] ?? null;
   const groups = React.useMemo(
     (): IGridGroup[] =>
-      by === '' || columns === null
+      labels === null
         ? [{ label: '', indexes: Uint32Array.from({ length: count }, (_, index) => index) }]
-        : groupByLabel(columns.entities[by] ?? [], trans.__('without')).map((group) => ({
-            ...group,
-            label: `${by} ${group.label}`
-          })),
-    // The labels never change; only whether they are there.
-    [by, columns === null, count]
+        : groupByLabel(labels, trans.__('without')).map((group) => ({ ...group, label: `${by} ${group.label}` })),
+    [by, labels, count, trans]
   );
   return (
     <section aria-label={trans.__('Tasks')}>

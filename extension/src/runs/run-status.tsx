@@ -4,7 +4,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
 import { formatCount } from '../ui/format-count';
-import { useSignals } from '../ui/use-signal';
+import { useSignal } from '../ui/use-signal';
 import type { RunWatch } from './run-watch';
 import { settledCount, taskTotal } from './task-states';
 
@@ -27,7 +27,7 @@ export class RunStatus extends ReactWidget {
 
 function Status(props: { watch: RunWatch; trans: TranslationBundle; open: () => void }): JSX.Element | null {
   const { watch, trans, open } = props;
-  useSignals(watch.changed);
+  useSignal(watch.changed);
   const runs = [...watch.runs.values()];
   if (runs.length === 0) return null;
   const done = runs.reduce((sum, run) => sum + settledCount(run.counts), 0);

@@ -6,7 +6,7 @@ import { formatAge } from '../ui/format-age';
 import { formatCount } from '../ui/format-count';
 import { LazyReactWidget } from '../ui/lazy-react-widget';
 import { ListState } from '../ui/list-state';
-import { useSignals } from '../ui/use-signal';
+import { useSignal } from '../ui/use-signal';
 import { VirtualList } from '../ui/virtual-list';
 import { RunProgress } from './run-head';
 import type { RunListModel } from './run-list-model';
@@ -50,7 +50,7 @@ interface IRunsProps {
 
 function Runs(props: IRunsProps): JSX.Element {
   const { model, trans, actions } = props;
-  useSignals(model.changed);
+  useSignal(model.changed);
   const { runs } = model;
   const selected = runs.findIndex(({ id }) => id === model.selectedId);
   const onRange = React.useCallback(

@@ -6,7 +6,7 @@ import { metricText } from '../parameters/value-text';
 import { ErrorNotice } from '../ui/error-notice';
 import { formatDuration } from '../ui/format-duration';
 import { formatSize } from '../ui/format-size';
-import { useSignals } from '../ui/use-signal';
+import { useSignal } from '../ui/use-signal';
 import { LogTail } from './log-tail';
 import type { RunModel } from './run-model';
 import { taskStateText } from './run-text';
@@ -134,11 +134,11 @@ interface ILogProps {
 }
 
 function Log(props: ILogProps): JSX.Element {
-  const { client, trans, active } = props;
-  const tail = React.useMemo(() => new LogTail(client, props.runId, props.index, props.attempt), []);
+  const { client, trans, runId, index, attempt, active } = props;
+  const tail = React.useMemo(() => new LogTail(client, runId, index, attempt), [client, runId, index, attempt]);
   const pre = React.useRef<HTMLPreElement>(null);
   const stuck = React.useRef(true);
-  useSignals(tail.changed);
+  useSignal(tail.changed);
   React.useEffect(() => () => tail.dispose(), [tail]);
   React.useEffect(() => tail.setActive(active), [tail, active]);
   React.useLayoutEffect(() => {
@@ -168,7 +168,7 @@ function Log(props: ILogProps): JSX.Element {
         ref={pre}
         className="jp-Labscale-Log"
         tabIndex={0}
-        aria-label={trans.__('Log of task %1, attempt %2', props.index + 1, props.attempt)}
+        aria-label={trans.__('Log of task %1, attempt %2', index + 1, attempt)}
         onScroll={(event) => {
           const { scrollTop, clientHeight, scrollHeight } = event.currentTarget;
           stuck.current = scrollTop + clientHeight >= scrollHeight - 8;

@@ -1,5 +1,5 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { TaskState } from '@labscale/schema';
+import type { TaskColumns, TaskState } from '@labscale/schema';
 import type { ISignal } from '@lumino/signaling';
 import * as React from 'react';
 import { formatCount } from '../ui/format-count';
@@ -34,11 +34,10 @@ export function TaskTable(props: ITaskTableProps): JSX.Element {
   const [order, setOrder] = React.useState<Order>({ column: 'index', descending: false });
   const { columns } = model;
   const metrics = columns === null ? [] : metricNames(columns).slice(0, mostMetrics);
-  // Read anew with the columns, not with every event: rows that jump while one reads them are of no use.
-  const indexes = React.useMemo(
-    () => sortTasks(model, order, only),
-    [columns, order, only, only === null ? 0 : model.run?.counts]
-  );
+  const count = model.states.length;
+  // Sorted anew with the columns, not with every event: rows that jump while one reads them are of no use.
+  const sorted = React.useMemo(() => sortTasks(model, columns, count, order), [model, columns, count, order]);
+  const indexes = only === null ? sorted : sorted.filter((index) => model.stateOf(index) === only);
   const heading = (column: Order['column'], label: string) => (
     <button
       type="button"
@@ -100,21 +99,16 @@ export function TaskTable(props: ITaskTableProps): JSX.Element {
   );
 }
 
-function sortTasks(model: RunModel, order: Order, only: TaskState | null): number[] {
-  const indexes: number[] = [];
-  for (let index = 0; index < model.states.length; index += 1) {
-    if (only === null || model.stateOf(index) === only) indexes.push(index);
-  }
-  const { columns, states } = model;
+function sortTasks(model: RunModel, columns: TaskColumns | null, count: number, order: Order): number[] {
   const { column } = order;
   const key = (index: number): number | null => {
     if (column === 'index') return index;
-    if (column === 'state') return states[index] ?? null;
+    if (column === 'state') return model.states[index] ?? null;
     if (column === 'duration') return columns?.durationSeconds[index] ?? null;
     return columns?.metrics[column.slice('metric:'.length)]?.[index] ?? null;
   };
   const sign = order.descending ? -1 : 1;
-  return indexes.sort((a, b) => {
+  return Array.from({ length: count }, (_, index) => index).sort((a, b) => {
     const left = key(a);
     const right = key(b);
     // Tasks without a value are last in either direction.

@@ -1,8 +1,8 @@
 import type { ISignal } from '@lumino/signaling';
 import * as React from 'react';
 
-/** Draws the component anew whenever one of the signals is emitted; at most once a frame. */
-export function useSignals(...signals: ISignal<unknown, unknown>[]): void {
+/** Draws the component anew whenever the signal is emitted; at most once a frame. */
+export function useSignal(signal: ISignal<unknown, unknown>): void {
   const [, draw] = React.useReducer((count: number) => count + 1, 0);
   React.useEffect(() => {
     let frame = 0;
@@ -21,16 +21,12 @@ export function useSignals(...signals: ISignal<unknown, unknown>[]): void {
         later();
       });
     };
-    signals.forEach((signal) => signal.connect(later));
+    signal.connect(later);
     // What was emitted between the first drawing and this effect is not to be missed.
     later();
     return () => {
       cancelAnimationFrame(frame);
-      signals.forEach((signal) => signal.disconnect(later));
+      signal.disconnect(later);
     };
-  }, signals);
-}
-
-export function useSignal(signal: ISignal<unknown, unknown>): void {
-  useSignals(signal);
+  }, [signal]);
 }
