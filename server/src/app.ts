@@ -26,6 +26,7 @@ declare module 'fastify' {
 }
 
 const closeWithinMs = 5_000;
+const lookForIdleMs = 50;
 
 /** The HTTP face of the services: identity, checks and routes; it listens nowhere yet. */
 export function buildApp(services: Services, identify: Identify, logger: Logger): App {
@@ -86,8 +87,11 @@ export function buildApp(services: Services, identify: Identify, logger: Logger)
     stopping = true;
     services.endStreams();
     const overdue = setTimeout(() => fastify.server.closeAllConnections(), closeWithinMs);
+    // A client that keeps its connection would hold it open after its last answer.
+    const idle = setInterval(() => fastify.server.closeIdleConnections(), lookForIdleMs);
     await fastify.close();
     clearTimeout(overdue);
+    clearInterval(idle);
   };
   return { fastify, routes, close };
 }

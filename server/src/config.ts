@@ -45,8 +45,9 @@ function whole(
 ): number {
   const text = environment[name];
   if (text === undefined || text === '') return fallback;
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < minimum || value > maximum) {
+  // Number() reads more than was meant: "0x50", "1e3", " 80".
+  const value = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (!(value >= minimum && value <= maximum)) {
     throw new ConfigError(`${name} is "${text}"; it must be a whole number from ${minimum} to ${maximum}`);
   }
   return value;
@@ -79,15 +80,22 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
   const projectFolder = resolve(environment['LABSCALE_PROJECT'] ?? '.');
   const data = environment['LABSCALE_DATA'];
   if (data !== undefined && !isAbsolute(data)) throw new ConfigError('LABSCALE_DATA must be an absolute path');
+  // Node takes an empty host for every address of the machine.
+  const host = environment['LABSCALE_HOST'] ?? '127.0.0.1';
+  if (host === '') throw new ConfigError('LABSCALE_HOST is empty; it must name an address, such as 127.0.0.1');
+  const token = environment['LABSCALE_TOKEN'] || undefined;
+  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
+    throw new ConfigError('LABSCALE_TOKEN must be one word of printable ASCII, or no request could carry it');
+  }
   const helpersFolder = environment['LABSCALE_HELPERS'];
   if (!helpersFolder)
     throw new ConfigError('LABSCALE_HELPERS must name the folder that holds the Python package labscale');
   return {
     projectFolder,
     dataFolder: data ?? join(projectFolder, '.labscale'),
-    host: environment['LABSCALE_HOST'] ?? '127.0.0.1',
+    host,
     port: whole(environment, 'LABSCALE_PORT', 0, 0, 65_535),
-    token: environment['LABSCALE_TOKEN'] || undefined,
+    token,
     jupyterPython: environment['LABSCALE_PYTHON'] ?? 'python3',
     helpersFolder: resolve(helpersFolder),
     cpus: whole(environment, 'LABSCALE_CPUS', availableParallelism(), 1, 1_024),

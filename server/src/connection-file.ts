@@ -16,14 +16,24 @@ export async function writeConnection(file: string, connection: Connection): Pro
   try {
     await handle.writeFile(`${JSON.stringify(connection)}\n`);
     await handle.sync();
+    await rename(part, file);
+  } catch (error) {
+    await rm(part, { force: true });
+    throw error;
   } finally {
     await handle.close();
   }
-  await rename(part, file);
 }
 
-/** Removes the file where it is this process that it names. */
+/** Removes the file where it is this process that it names; what cannot be read names nobody. */
 export async function removeConnection(file: string): Promise<void> {
-  const text = await readFile(file, 'utf8').catch(() => undefined);
-  if (text !== undefined && (JSON.parse(text) as Connection).pid === process.pid) await rm(file, { force: true });
+  if ((await pidIn(file)) === process.pid) await rm(file, { force: true });
+}
+
+async function pidIn(file: string): Promise<number | undefined> {
+  try {
+    return (JSON.parse(await readFile(file, 'utf8')) as Partial<Connection> | null)?.pid;
+  } catch {
+    return undefined;
+  }
 }

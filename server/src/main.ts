@@ -20,6 +20,7 @@ async function main(): Promise<void> {
   const config = readConfig(process.env);
   // What is started from here shall not inherit it.
   delete process.env['LABSCALE_TOKEN'];
+  checkHelpers(config);
   makeDataFolder(config);
   const release = holdFolder(config.dataFolder, join(config.dataFolder, 'lock.sqlite'));
   const logger = openLog(join(config.dataFolder, 'server.log'), config.logLevel);
@@ -69,6 +70,13 @@ async function main(): Promise<void> {
   await services.start();
 }
 
+function checkHelpers({ helpersFolder }: Config): void {
+  const worker = join('labscale', 'worker.py');
+  if (!statSync(join(helpersFolder, worker), { throwIfNoEntry: false })?.isFile()) {
+    throw new StartError(`LABSCALE_HELPERS is ${helpersFolder}, which has no ${worker}; no run could start.`);
+  }
+}
+
 function makeDataFolder(config: Config): void {
   if (!statSync(config.projectFolder, { throwIfNoEntry: false })?.isDirectory()) {
     throw new StartError(`LABSCALE_PROJECT is ${config.projectFolder}, which is not a folder.`);
@@ -76,7 +84,9 @@ function makeDataFolder(config: Config): void {
   try {
     mkdirSync(config.dataFolder, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw new StartError(`The data folder ${config.dataFolder} cannot be made (${messageOf(error)}).`);
+    throw new StartError(
+      `The data folder ${config.dataFolder} cannot be made (${messageOf(error)}); set LABSCALE_DATA to another one.`
+    );
   }
 }
 

@@ -1,6 +1,6 @@
 import { CamelCasePlugin, Kysely, type Transaction } from 'kysely';
-import { migrate } from './migrate.js';
-import { refreshStatistics, sqliteDialect } from './sqlite.js';
+import { migrate, refuseNewer } from './migrate.js';
+import { migrationsIn, refreshStatistics, sqliteDialect } from './sqlite.js';
 import type { Tables } from './tables.js';
 
 export type Database = Kysely<Tables>;
@@ -14,6 +14,7 @@ export interface Metadata {
 
 /** Opens the metadata of this server and brings it to the present state. Raises DatabaseTooNew where it comes from a newer version. */
 export async function openMetadata(file: string): Promise<Metadata> {
+  refuseNewer(migrationsIn(file));
   const { dialect, raw } = sqliteDialect(file);
   const database = new Kysely<Tables>({ dialect, plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true })] });
   try {

@@ -15,16 +15,13 @@ export class DatabaseTooNew extends Error {
   }
 }
 
+/** Raises DatabaseTooNew where a migration that a database has is none of ours. */
+export function refuseNewer(applied: readonly string[]): void {
+  const unknown = applied.filter((name) => !Object.hasOwn(migrations, name));
+  if (unknown.length > 0) throw new DatabaseTooNew(unknown);
+}
+
 export async function migrate(database: Kysely<Tables>): Promise<void> {
-  const tables = await database.introspection.getTables({ withInternalKyselyTables: true });
-  if (tables.some((table) => table.name === 'kysely_migration' || table.name === 'kyselyMigration')) {
-    const applied = await (database as unknown as Kysely<{ kyselyMigration: { name: string } }>)
-      .selectFrom('kyselyMigration')
-      .select('name')
-      .execute();
-    const unknown = applied.map((row) => row.name).filter((name) => !Object.hasOwn(migrations, name));
-    if (unknown.length > 0) throw new DatabaseTooNew(unknown);
-  }
   const { error } = await new Migrator({
     db: database,
     provider: { getMigrations: async () => migrations }

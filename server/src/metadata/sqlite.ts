@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
+import { pathToFileURL } from 'node:url';
 import { SqliteDialect, type Dialect } from 'kysely';
 
 /** The one file that speaks SQLite: the connection, its pragmas, and node:sqlite in the shape that Kysely asks for. */
@@ -46,6 +48,26 @@ export function sqliteDialect(file: string): { dialect: Dialect; raw: DatabaseSy
     }
   });
   return { dialect, raw };
+}
+
+/** The migrations that a file has had, read without opening it for writing: its journal mode alone would change it. */
+export function migrationsIn(file: string): string[] {
+  if (!existsSync(file)) return [];
+  const url = pathToFileURL(file);
+  // Even a reader leaves a log and its index beside a WAL database, unless it knows that nobody writes; who holds the
+  // folder knows that. A log that is there must be read.
+  if (!existsSync(`${file}-wal`)) url.searchParams.set('immutable', '1');
+  const raw = new DatabaseSync(url, { readOnly: true, timeout: 5_000 });
+  try {
+    const table = raw.prepare("SELECT 1 FROM sqlite_master WHERE name = 'kysely_migration'").get();
+    if (table === undefined) return [];
+    return raw
+      .prepare('SELECT name FROM kysely_migration')
+      .all()
+      .map(({ name }) => String(name));
+  } finally {
+    raw.close();
+  }
 }
 
 /** Statistics for the query planner; without them a search over 100,000 sets reads the wrong index. */
