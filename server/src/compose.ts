@@ -33,9 +33,13 @@ import { ParameterSearch } from './parameters/parameter-search.js';
 import { ParameterService } from './parameters/parameter-service.js';
 import { LocalRunner } from './runner/local-runner.js';
 import { Interpreters } from './runner/interpreter.js';
+import { AttemptWrites } from './runs/attempt-writes.js';
 import { DerivativeRepository } from './runs/derivative-repository.js';
 import { killAt, noFault } from './runs/fault-point.js';
 import { Publisher } from './runs/publish.js';
+import { RunAdvance } from './runs/run-advance.js';
+import { RunEnd } from './runs/run-end.js';
+import { RunEvents } from './runs/run-events.js';
 import { RunLogs } from './runs/run-logs.js';
 import { RunLoop } from './runs/run-loop.js';
 import { RunOrders } from './runs/run-orders.js';
@@ -43,7 +47,9 @@ import { RunPlanner } from './runs/run-planner.js';
 import { RunRepository } from './runs/run-repository.js';
 import { registerRunRoutes } from './runs/run-routes.js';
 import { RunService } from './runs/run-service.js';
+import { RunSteering } from './runs/run-steering.js';
 import { RunWrites } from './runs/run-writes.js';
+import { RunsInHand } from './runs/runs-in-hand.js';
 import { TaskRepository } from './runs/task-repository.js';
 import { SnippetRepository } from './snippets/snippet-repository.js';
 import { registerSnippetRoutes } from './snippets/snippet-routes.js';
@@ -131,18 +137,36 @@ export function compose(config: Config, metadata: Metadata, logger: Logger): Ser
   const runRepository = new RunRepository(database);
   const runWrites = new RunWrites(database);
   const derivatives = new DerivativeRepository(database);
-  const loop = new RunLoop(
+  const publisher = new Publisher(
     database,
     runRepository,
     runWrites,
-    new RunOrders(database, objects, folders),
-    new Publisher(database, runRepository, runWrites, derivatives, shardRepository, datasets, objects, fault),
+    derivatives,
+    shardRepository,
+    datasets,
+    objects,
+    fault
+  );
+  const orders = new RunOrders(database, objects, folders);
+  const hands = new RunsInHand(runRepository);
+  const runEvents = new RunEvents(hands, runRepository, runner, events);
+  const runEnd = new RunEnd(hands, runEvents, publisher, runner, logger);
+  const advance = new RunAdvance(
+    database,
+    hands,
+    runRepository,
+    runWrites,
+    new AttemptWrites(runWrites, orders),
+    orders,
     objects,
     runner,
-    events,
+    publisher,
+    runEvents,
+    runEnd,
     fault,
     logger
   );
+  const loop = new RunLoop(hands, runRepository, runner, runEnd, runEvents, advance, logger);
   const runs = new RunService(
     database,
     runRepository,
@@ -150,7 +174,8 @@ export function compose(config: Config, metadata: Metadata, logger: Logger): Ser
     derivatives,
     new RunPlanner(database, access, derivatives, new Interpreters(place), runner.capacity),
     runWrites,
-    loop,
+    hands,
+    new RunSteering(database, hands, runWrites, runEvents, runEnd),
     new RunLogs(objects),
     runner,
     events,

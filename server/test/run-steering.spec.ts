@@ -69,6 +69,19 @@ describe('a trial', () => {
     expect(existsSync(join(server.config.dataFolder, 'objects', 'runs', runId, 'derivatives.json'))).toBe(false);
   });
 
+  test('that there is not cannot be released, and asking for it stops nothing', async () => {
+    const { id: runId } = await promote(
+      server,
+      await promotionOf('sleep 0.2; cp "$LABSCALE_INPUT"/* "$LABSCALE_OUTPUT"')
+    );
+    await until(
+      () => server.call('getRun', { params: { runId } }),
+      ({ counts }) => counts.running > 0
+    );
+    expect((await server.problem('releaseRun', { params: { runId } })).code).toBe('STATE_CONFLICT');
+    await runIn(server, runId, 'succeeded');
+  });
+
   test('of more tasks than there are holds nothing back', async () => {
     const { id: runId } = await promote(server, { ...(await promotionOf()), trial: { count: 50, order: 'random' } });
     await runIn(server, runId, 'succeeded');

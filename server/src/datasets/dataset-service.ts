@@ -6,11 +6,13 @@ import type { User } from '../http/identify.js';
 import type { Access } from '../metadata/access.js';
 import { canonicalJson } from '../metadata/canonical-json.js';
 import type { Database } from '../metadata/database.js';
+import { isUniqueViolation } from '../metadata/database-errors.js';
 import { newId, prefixOf } from '../metadata/ids.js';
 import type { Tables } from '../metadata/tables.js';
 import { compareBytes } from '../objects/object-key.js';
 import type { ObjectStore } from '../objects/object-store.js';
 import { mediaTypeOf } from '../objects/media-type.js';
+import { OneAtATime } from '../one-at-a-time.js';
 import { ProblemError, notFound } from '../problem-error.js';
 import type { DatasetFolders } from './dataset-folder.js';
 import { toPublicVersion, type DatasetRepository, type StoredVersion } from './dataset-repository.js';
@@ -53,7 +55,7 @@ export interface DerivativesOf {
 
 export class DatasetService {
   /** One at a time for each dataset: two that look for changes at once would both make the next version. */
-  readonly #underway = new Map<string, Promise<unknown>>();
+  readonly #underway = new OneAtATime();
 
   constructor(
     private readonly database: Database,
@@ -207,7 +209,7 @@ export class DatasetService {
 
   /** Makes a version where the folder is no longer the latest one; else gives the latest. */
   async createVersion(user: User, datasetId: string): Promise<DatasetVersion> {
-    return this.#oneAtATime(datasetId, async () => {
+    return this.#underway.run(datasetId, async () => {
       const { source, latestVersion: latest } = await this.get(datasetId);
       if (source.kind === 'derivatives') {
         throw new ProblemError('STATE_CONFLICT', 'Versions of derivatives are made by runs.', {
@@ -259,7 +261,7 @@ export class DatasetService {
     of: DerivativesOf,
     shards: Iterable<DerivativeShard> | AsyncIterable<DerivativeShard>
   ): Promise<DatasetVersion> {
-    return this.#oneAtATime(`${of.datasetId} ${of.analysisId}`, async () => {
+    return this.#underway.run(`${of.datasetId} ${of.analysisId}`, async () => {
       const made = await this.datasets.findVersionMadeBy(of.runId);
       if (made !== undefined) {
         if (made.indexing.state !== 'ready') await this.indexer.complete(made);
@@ -420,17 +422,6 @@ export class DatasetService {
     }
   }
 
-  async #oneAtATime<T>(what: string, act: () => Promise<T>): Promise<T> {
-    const before = this.#underway.get(what) ?? Promise.resolve();
-    const mine = before.catch(() => undefined).then(act);
-    this.#underway.set(what, mine);
-    try {
-      return await mine;
-    } finally {
-      if (this.#underway.get(what) === mine) this.#underway.delete(what);
-    }
-  }
-
   #changed(owner: string, datasetId: string): void {
     this.events.publish(owner, { type: 'changed', noun: 'dataset', id: datasetId });
   }
@@ -527,10 +518,6 @@ function nameTaken(name: string): ProblemError {
     field: 'body/name',
     mend: 'Choose another name.'
   });
-}
-
-function isUniqueViolation(error: unknown): boolean {
-  return /unique constraint/i.test((error as Error).message);
 }
 
 function cut<T>(

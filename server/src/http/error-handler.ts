@@ -1,5 +1,6 @@
 import { apiPrefix, operations, type Operation } from '@labscale/schema';
 import type { FastifyError, FastifyInstance, FastifySchemaValidationError } from 'fastify';
+import { isDiskFull } from '../metadata/database-errors.js';
 import { ProblemError } from '../problem-error.js';
 
 const fastifyCodes: Record<string, ConstructorParameters<typeof ProblemError>> = {
@@ -54,8 +55,6 @@ export function explainValidation(
   return { field, detail: `It ${error.message ?? 'does not fit the contract'}.` };
 }
 
-const sqliteFull = 13;
-
 /** Turns whatever a handler throws into a problem; what is not the caller's to mend goes to the log and not to the caller. */
 export function installErrorHandler(app: FastifyInstance): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
@@ -76,10 +75,7 @@ export function installErrorHandler(app: FastifyInstance): void {
         'The body is not JSON that may be used: a key is `__proto__` or `constructor`.',
         { field: 'body', mend: 'Leave that key out or rename it.' }
       );
-    } else if (
-      (error as { code?: unknown }).code === 'ENOSPC' ||
-      (error as { errcode?: unknown }).errcode === sqliteFull
-    ) {
+    } else if (isDiskFull(error)) {
       problem = new ProblemError('DISK_FULL', 'The disk of the server is full; nothing was changed.', {
         mend: 'Free some room and try again.'
       });

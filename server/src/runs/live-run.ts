@@ -29,6 +29,20 @@ export interface LiveRunFacts {
   publishPartial: boolean;
 }
 
+/** What the runner said of a run and what nothing was done about yet; attempts by their key. */
+export class RunnerNews {
+  readonly started = new Map<number, { attempt: number; at: string; workerId: string }>();
+  readonly reports = new Map<string, AttemptReport>();
+  readonly gone = new Map<string, string>();
+
+  /** Takes in what was said before this. */
+  takeBack(earlier: RunnerNews): void {
+    for (const [index, started] of earlier.started) if (!this.started.has(index)) this.started.set(index, started);
+    for (const [key, report] of earlier.reports) this.reports.set(key, report);
+    for (const [key, detail] of earlier.gone) this.gone.set(key, detail);
+  }
+}
+
 const codeOf = Object.fromEntries(taskStates.map((state, code) => [state, code])) as Record<TaskState, number>;
 
 /** The tasks of a run, a byte each: what a list of 10,000 tasks would cost the server in objects, it has in 10 kB. */
@@ -76,10 +90,7 @@ export class LiveRun {
   #endedSeconds = 0;
   #ended = 0;
 
-  /** News of the runner since the last tick. */
-  started = new Map<number, { attempt: number; at: string; workerId: string }>();
-  reports = new Map<string, AttemptReport>();
-  gone = new Map<string, string>();
+  news = new RunnerNews();
   /** Why nothing of the run can go on. */
   unusable: string | undefined;
 
@@ -185,8 +196,10 @@ export class LiveRun {
     };
   }
 
-  hasNews(): boolean {
-    return this.started.size + this.reports.size + this.gone.size > 0 || this.unusable !== undefined;
+  takeNews(): RunnerNews {
+    const { news } = this;
+    this.news = new RunnerNews();
+    return news;
   }
 
   /** What changed since this was last asked, for an event; undefined where nothing did. */

@@ -151,12 +151,7 @@ export class Publisher {
     for (const { taskIndex, number } of await lost.execute()) {
       await this.objects.deletePrefix(`runs/${runId}/attempts/${taskIndex}/${number}/out/`);
     }
-    await this.database
-      .updateTable('run')
-      .set({ garbage: 0 })
-      .where('id', '=', runId)
-      .where('state', '=', run.state)
-      .execute();
+    await this.writes.setRun(this.database, runId, { garbage: 0 }, run.state);
   }
 
   /** The derivatives of a manifest, some at a time: a large one is never in memory as a whole. */

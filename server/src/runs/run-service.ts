@@ -12,12 +12,13 @@ import type { FaultPoint } from './fault-point.js';
 import { emptyCounts } from './live-run.js';
 import { TrialChoice } from './plan.js';
 import type { RunLogs } from './run-logs.js';
-import type { RunLoop } from './run-loop.js';
 import { toRun } from './run-noun.js';
 import type { RunEnvironment } from './run-orders.js';
 import { checkResources, planEmpty, type Promoted, type RunPlanner } from './run-planner.js';
 import type { RunRepository } from './run-repository.js';
+import type { RunSteering } from './run-steering.js';
 import type { RunWrites } from './run-writes.js';
+import type { RunsInHand } from './runs-in-hand.js';
 import type { TaskRepository } from './task-repository.js';
 
 type Answer<K extends keyof Operations> = Operations[K]['result'];
@@ -32,7 +33,8 @@ export class RunService {
     private readonly derivatives: DerivativeRepository,
     private readonly planner: RunPlanner,
     private readonly writes: RunWrites,
-    private readonly loop: RunLoop,
+    private readonly hands: RunsInHand,
+    private readonly steering: RunSteering,
     private readonly logs: RunLogs,
     private readonly runner: Runner,
     private readonly events: EventLog,
@@ -62,7 +64,7 @@ export class RunService {
       return answer;
     });
     this.fault('after-intent');
-    await this.loop.begin(run.id);
+    await this.steering.begin(run.id);
     return run;
   }
 
@@ -147,36 +149,32 @@ export class RunService {
       counts.held -= moved;
       counts.waiting += moved;
     }
-    await writing
-      .updateTable('run')
-      .set({
-        taskCount,
-        countsJson: JSON.stringify(counts),
-        trialReleased: Number(trial !== undefined && counts.held === 0)
-      })
-      .where('id', '=', id)
-      .execute();
+    await this.writes.setRun(writing, id, {
+      taskCount,
+      countsJson: JSON.stringify(counts),
+      trialReleased: Number(trial !== undefined && counts.held === 0)
+    });
     return id;
   }
 
   async get(runId: string): Promise<Run> {
     const row = await this.runs.find(runId);
     if (row === undefined) throw notFound(runId);
-    return toRun(row, this.loop.live(runId), this.runner);
+    return toRun(row, this.hands.live(runId), this.runner);
   }
 
   async list(user: User, query: Query<'listRuns'>): Promise<Answer<'listRuns'>> {
     const { rows, nextCursor, total } = await this.runs.list(user.name, { ...query, limit: query.limit ?? 50 });
-    return { items: rows.map((row) => toRun(row, this.loop.live(row.id), this.runner)), nextCursor, total };
+    return { items: rows.map((row) => toRun(row, this.hands.live(row.id), this.runner)), nextCursor, total };
   }
 
   async stop(runId: string): Promise<Run> {
-    await this.loop.stop(runId);
+    await this.steering.stop(runId);
     return await this.get(runId);
   }
 
   async release(runId: string): Promise<Run> {
-    await this.loop.release(runId);
+    await this.steering.release(runId);
     return await this.get(runId);
   }
 
@@ -185,12 +183,12 @@ export class RunService {
       const { resources } = await this.get(runId);
       checkResources({ ...resources, ...body.resources }, this.runner.capacity, 'body/resources');
     }
-    await this.loop.retry(runId, body);
+    await this.steering.retry(runId, body);
     return await this.get(runId);
   }
 
   async publish(runId: string): Promise<Run> {
-    await this.loop.publish(runId);
+    await this.steering.publish(runId);
     return await this.get(runId);
   }
 
@@ -209,7 +207,7 @@ export class RunService {
     // The id first: an event that comes while the states are read is then heard again, never missed.
     const eventId = this.events.lastId;
     const states =
-      this.loop.live(runId)?.states ?? (await this.runs.loadStates(runId, (await this.get(runId)).taskCount));
+      this.hands.live(runId)?.states ?? (await this.runs.loadStates(runId, (await this.get(runId)).taskCount));
     return { runId, states: states.toText(), codes: { ...taskStateCodes }, eventId };
   }
 
@@ -246,7 +244,7 @@ export class RunService {
 
   /** A task with what only this server knows of it: how far it is, and what it waits for. */
   #asItIs(task: Task): Task {
-    const live = this.loop.live(task.runId);
+    const live = this.hands.live(task.runId);
     if (live === undefined) return task;
     if (task.state === 'running') return { ...task, progress: live.flights.get(task.index)?.progress ?? null };
     if (task.state === 'held') return { ...task, reason: 'Held back until the trial is released.' };

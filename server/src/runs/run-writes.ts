@@ -124,6 +124,18 @@ export class RunWrites {
     if (numUpdatedRows !== 1n) throw new StateMoved(`run ${runId} cannot become ${to}`);
   }
 
+  /** Writes what a run has besides its state; where `whileIn` is given, only as long as it is in that state. */
+  async setRun(
+    writing: Writing,
+    runId: string,
+    set: Partial<Omit<Tables['run'], 'state'>>,
+    whileIn?: RunState
+  ): Promise<void> {
+    let update = writing.updateTable('run').set(set).where('id', '=', runId);
+    if (whileIn !== undefined) update = update.where('state', '=', whileIn);
+    await update.execute();
+  }
+
   async setCounts(writing: Writing, runId: string, counts: TaskCounts): Promise<void> {
     await this.#counts.run(writing, { runId, countsJson: JSON.stringify(counts) });
   }
