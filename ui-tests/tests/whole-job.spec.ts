@@ -1,17 +1,7 @@
-import { expect, test, type IJupyterLabPageFixture } from '@jupyterlab/galata';
+import { picture, reloadLab } from '../helpers/lab-page';
+import { expect, test } from '../helpers/lab-test';
 
-const screenshots = process.env['LABSCALE_SCREENSHOTS'];
-
-/** Keeps what a person sees at a step, where somebody asked for the pictures. */
-async function picture(page: IJupyterLabPageFixture, name: string): Promise<void> {
-  if (screenshots === undefined) return;
-  for (const theme of ['Light', 'Dark'] as const) {
-    await page.theme.setTheme(`JupyterLab ${theme}`);
-    await page.waitForTimeout(700);
-    await page.screenshot({ path: `${screenshots}/${name}-${theme.toLowerCase()}.png` });
-  }
-  await page.theme.setLightTheme();
-}
+test.use({ labName: 'whole-job', examples: true });
 
 test('a data scientist tunes on a snippet, runs on every shard and finds the results again', async ({ page }) => {
   const dialog = page.getByRole('dialog');
@@ -95,8 +85,7 @@ test('a data scientist tunes on a snippet, runs on every shard and finds the res
   });
 
   await test.step('find the results again', async () => {
-    // By the frame: Galata's own reload waits for a launcher, and here the run's page is restored.
-    await page.mainFrame().goto(page.url());
+    await reloadLab(page, 'denoise on Handwritten digits');
     await expect(page.getByText('Published 100 derivatives').first()).toBeVisible();
     await page.getByRole('tab', { name: 'Labscale' }).click();
     await expect(page.getByRole('treeitem', { name: /denoise/ }).first()).toBeVisible();

@@ -1,0 +1,50 @@
+import { expect, type LabPage } from './lab-test';
+
+const pictures = process.env['LABSCALE_SCREENSHOTS'];
+
+/** Keeps what a person sees at a step, in both themes, where somebody asked for the pictures. */
+export async function picture(page: LabPage, name: string): Promise<void> {
+  if (pictures === undefined) return;
+  for (const toast of await page.locator('.Toastify__close-button').all()) await toast.click().catch(() => undefined);
+  for (const theme of ['Dark', 'Light'] as const) {
+    await execute(page, 'apputils:change-theme', { theme: `JupyterLab ${theme}` });
+    await page.waitForFunction((dark) => document.body.dataset['jpThemeLight'] === String(!dark), theme === 'Dark');
+    // Charts are drawn anew for a theme, and Lab's dialogs and toasts fade.
+    await page.waitForTimeout(800);
+    await page.screenshot({ path: `${pictures}/${name}-${theme.toLowerCase()}.png` });
+  }
+}
+
+/** Runs a command by its id, as the palette and other extensions do. */
+export async function execute(page: LabPage, command: string, args: Record<string, unknown> = {}): Promise<void> {
+  await page.evaluate(
+    async ([id, given]) => {
+      const { jupyterapp } = window as unknown as {
+        jupyterapp: { commands: { execute(id: string, args: object): Promise<unknown> } };
+      };
+      await jupyterapp.commands.execute(id as string, given as object);
+    },
+    [command, args] as const
+  );
+}
+
+/** Loads Lab anew, after it has saved that the tab with this name is open. */
+export async function reloadLab(page: LabPage, tab: string): Promise<void> {
+  const id = await page.getByRole('tab', { name: tab }).getAttribute('data-id');
+  const own = id?.split('-').at(-1) ?? '';
+  expect(own).not.toBe('');
+  await expect.poll(() => savedMainArea(page)).toContain(own);
+  // By the frame: Galata's own reload waits for a launcher, and here other pages are restored.
+  await page.mainFrame().goto(page.url());
+  await page.locator('#jupyterlab-splash').waitFor({ state: 'detached' });
+  await page.waitForFunction(() => 'jupyterapp' in window);
+}
+
+async function savedMainArea(page: LabPage): Promise<string> {
+  return page.evaluate(async () => {
+    const workspace = (await (await fetch('/lab/api/workspaces/default')).json()) as {
+      data: { 'layout-restorer:data'?: { main: unknown } };
+    };
+    return JSON.stringify(workspace.data['layout-restorer:data']?.main ?? null);
+  });
+}
