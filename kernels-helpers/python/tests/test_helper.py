@@ -306,6 +306,15 @@ def test_loading_by_name_or_id(contract: ContractServer) -> None:
         labscale.load_parameters("nothing")
 
 
+def test_a_whole_number_is_loaded_as_the_float_that_it_was(contract: ContractServer) -> None:
+    example = EXAMPLES["ParameterSet"]
+    version = {**example["latestVersion"], "values": {**example["latestVersion"]["values"], "sigma": 2}}
+    contract.answers["getParameterSet"] = {**example, "latestVersion": version}
+    contract.answers["getParameterSetVersion"] = version
+    assert repr(labscale.load_parameters(example["id"]).sigma) == "2.0"
+    assert repr(labscale.load_parameters(version["id"]).sigma) == "2.0"
+
+
 def test_the_kernel_is_described_in_json(monkeypatch: pytest.MonkeyPatch, nowhere: Path) -> None:
     import ipywidgets
 

@@ -196,6 +196,25 @@ def test_values_arrive_as_they_are(bench: Workbench) -> None:
     assert json.loads((bench.out() / "r").read_text()) == values
 
 
+def test_a_number_arrives_as_a_float_and_an_integer_as_an_int(bench: Workbench) -> None:
+    types = {"sigma": "number", "none": "number", "n": "integer", "huge": "integer", "free": "any"}
+    parameters = [{"name": name, "type": kind, "nullable": True} for name, kind in types.items()]
+    # As the server writes its plan: JavaScript has one kind of number.
+    values = {"sigma": 2, "none": None, "n": 3, "huge": 1e21, "free": 4}
+    bench.plan_notebook(
+        notebook(
+            WRITE + "import json, os\ngiven = json.load(open(os.environ['LABSCALE_PARAMETERS']))\n"
+            f"(out / 'r').write_text(repr([[given[n] for n in {list(types)}], sigma, none, n, huge, free]))",
+            parameters="sigma = 1.5\nnone = 0.5\nn = 1\nhuge = 1\nfree = 1",
+        ),
+        values,
+        parameters=parameters,
+    )
+    assert bench.run_one()["exitKind"] == "succeeded"
+    arrived = "2.0, None, 3, 1000000000000000000000, 4"
+    assert (bench.out() / "r").read_text() == f"[[{arrived}], {arrived}]"
+
+
 def test_time_limit_ends_the_notebook(bench: Workbench) -> None:
     bench.plan_notebook(notebook("print('on it')\nimport time\nwhile True: time.sleep(0.01)"))
     report = bench.run_one(timeLimitSeconds=0.5)

@@ -69,7 +69,11 @@ class Workbench:
             "files": [{"path": path, "key": f"{base}/files/{path}"} for path in files or {}],
             "command": None,
             "kernel": changes.pop("kernel", {"name": "python3", "language": "python"}),
-            "contract": {**CONTRACT, "outputs": changes.pop("outputs", [])},
+            "contract": {
+                **CONTRACT,
+                "parameters": changes.pop("parameters", []),
+                "outputs": changes.pop("outputs", []),
+            },
         }
         self._write_plan(analysis, values, changes.pop("warm", True))
         assert not changes

@@ -19,6 +19,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from labscale import processes
+from labscale.contract import as_typed
 from labscale.failure import FULL, AttemptFailure, from_os_error, readable_bytes
 from labscale.log import CappedLog
 from labscale.outputs import collect_outputs, file_digest
@@ -146,7 +147,7 @@ class Attempt:
             raise AttemptFailure(
                 "parameters-unusable", f"the plan of the run has no parameter set version {version}"
             )
-        return parameter_set["values"]
+        return as_typed(parameter_set["values"], self._plan["analysis"]["contract"].get("parameters", []))
 
     def _data_file(self, item: dict[str, Any]) -> str:
         """The file of an object of the shard, after a look whether it still is what the manifest says."""

@@ -11,6 +11,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from labscale import tuning
+from labscale.contract import as_typed
 from labscale.errors import LabscaleError
 from labscale.shards import in_run
 from labscale.values import UnusableValueError, as_json
@@ -106,7 +107,8 @@ def save(name: str, values: Mapping[str, Any] | None, *, note: str, tags: Iterab
     data = find_connection().data_folder
     body = notebook_body(path, data.parent if data is not None else None)
     analysis = call("createAnalysis", body=body)["latestVersion"]
-    known = [item["name"] for item in analysis["contract"]["parameters"]]
+    parameters = analysis["contract"]["parameters"]
+    known = [item["name"] for item in parameters]
     if values is None:
         kept, problems = _values_of(known, _namespace())
         if problems:
@@ -140,7 +142,8 @@ def save(name: str, values: Mapping[str, Any] | None, *, note: str, tags: Iterab
         answer = call("createParameterSetVersion", params={"parameterSetId": own[0]["id"]}, body=saved)
     else:
         answer = call("createParameterSet", body={"name": name, "note": note, "tags": list(tags), **saved})
-    return Parameters(answer["latestVersion"]["values"], answer["latestVersion"], answer["name"])
+    version = answer["latestVersion"]
+    return Parameters(as_typed(version["values"], parameters), version, answer["name"])
 
 
 def load(which: str | None) -> Parameters:
@@ -153,8 +156,7 @@ def load(which: str | None) -> Parameters:
     from labscale.client import call
 
     if which.startswith("pv-"):
-        version = call("getParameterSetVersion", params={"versionId": which})
-        return Parameters(version["values"], version)
+        return _loaded(call("getParameterSetVersion", params={"versionId": which}))
     if which.startswith("ps-"):
         found = call("getParameterSet", params={"parameterSetId": which})
     else:
@@ -166,7 +168,14 @@ def load(which: str | None) -> Parameters:
                 code="NOT_FOUND",
             )
         found = named[0]
-    return Parameters(found["latestVersion"]["values"], found["latestVersion"], found["name"])
+    return _loaded(found["latestVersion"], found["name"])
+
+
+def _loaded(version: dict[str, Any], name: str | None = None) -> Parameters:
+    from labscale.client import call
+
+    analysis = call("getAnalysisVersion", params={"versionId": version["analysisVersionId"]})
+    return Parameters(as_typed(version["values"], analysis["contract"]["parameters"]), version, name)
 
 
 def _named_sets(name: str, analysis_id: str | None) -> list[dict[str, Any]]:

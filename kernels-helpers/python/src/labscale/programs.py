@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from labscale.commandline import expand
+from labscale.contract import defaults
 from labscale.document import read_notebook
 from labscale.failure import AttemptFailure
 from labscale.warm import limit_threads
@@ -104,9 +105,7 @@ class Command:
 
     def __init__(self, command: list[str], contract: dict[str, Any]) -> None:
         self._command = command
-        self._defaults = {
-            item["name"]: item["default"] for item in contract.get("parameters", []) if "default" in item
-        }
+        self._defaults = defaults(contract.get("parameters", []))
 
     def task(
         self, *, values, order, environment, input, output, work, scratch, helpers, report
