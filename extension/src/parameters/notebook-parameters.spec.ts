@@ -160,10 +160,16 @@ describe('planParametersEdit', () => {
 describe('injectParameters', () => {
   it('puts one cell after the tagged one, in place of the older', () => {
     const cells = [code('a = 1', 'parameters'), code('a = 5', 'injected-parameters'), code('print(a)')];
-    const injected = injectParameters(cells, { a: 7 }, 'python', 'best, version 2', (source) =>
+    const injected = injectParameters(cells, { a: 7 }, new Set(), 'python', 'best, version 2', (source) =>
       code(source, 'injected-parameters')
     );
     expect(injected.map((cell) => cell.source)).toEqual(['a = 1', '# best, version 2\na = 7', 'print(a)']);
+  });
+
+  it('writes a whole number as a float where its parameter is one', () => {
+    const values = { a: 2, b: -3, c: 1e21, d: 2, e: null };
+    const [cell] = injectParameters([], values, new Set(['a', 'b', 'c', 'e']), 'python', 'x', (source) => code(source));
+    expect(cell?.source).toBe('# x\na = 2.0\nb = -3.0\nc = 1e+21\nd = 2\ne = None');
   });
 });
 

@@ -219,17 +219,25 @@ export function formatAssignment(name: string, value: JsonValue, language: strin
   return `${name} ${language.toLowerCase() === 'r' ? '<-' : '='} ${formatLiteral(value, language)}`;
 }
 
-/** Papermill's convention: a cell tagged `injected-parameters` right after the tagged one, in place of an older one. */
+/**
+ * Papermill's convention: a cell tagged `injected-parameters` right after the tagged one, in place of an older one.
+ * `floats` names the parameters of type `number`: JSON has made 2 of their 2.0.
+ */
 export function injectParameters<T extends INotebookCell>(
   cells: readonly T[],
   values: Readonly<Record<string, JsonValue>>,
+  floats: ReadonlySet<string>,
   language: string,
   title: string,
   newCell: (source: string) => T
 ): T[] {
   const source = [
     `# ${title}`,
-    ...Object.entries(values).map(([name, value]) => formatAssignment(name, value, language))
+    ...Object.entries(values).map(([name, value]) => {
+      const assignment = formatAssignment(name, value, language);
+      const isWhole = typeof value === 'number' && /^-?\d+$/.test(String(value));
+      return isWhole && floats.has(name) ? `${assignment}.0` : assignment;
+    })
   ];
   const kept = cells.filter((cell) => !hasTag(cell, injectedTag));
   const index = (findParametersCell(kept)?.index ?? -1) + 1;

@@ -21,7 +21,8 @@ export async function openInNotebook(
   ]);
   const notebook = source as INotebookContent;
   const title = labscale.trans.__('%1, version %2', set.name, version.number);
-  const cells = injectParameters(notebook.cells, version.values, languageOf(notebook), title, (text) => ({
+  const floats = new Set(analysis.contract.parameters.filter(({ type }) => type === 'number').map(({ name }) => name));
+  const cells = injectParameters(notebook.cells, version.values, floats, languageOf(notebook), title, (text) => ({
     id: UUID.uuid4().slice(0, 8),
     cell_type: 'code',
     source: text,
