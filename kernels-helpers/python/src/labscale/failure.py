@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from typing import Any
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -18,6 +19,15 @@ class AttemptFailure(Exception):
         self.reason = reason
         self.text = text
         self.exit_code = exit_code
+
+    def said(self) -> dict[str, Any]:
+        """As a program says it of itself, through the pipe for its result."""
+        return {
+            "exitKind": self.exit_kind,
+            "reason": self.reason[:4000],
+            "failureText": self.text,
+            "exitCode": self.exit_code,
+        }
 
 
 def from_os_error(error: OSError) -> AttemptFailure:

@@ -26,15 +26,10 @@ def main() -> None:
     try:
         run_fresh(settings)
     except AttemptFailure as failure:
-        said = {
-            "exitKind": failure.exit_kind,
-            "reason": failure.reason[:4000],
-            "failureText": failure.text,
-            "exitCode": failure.exit_code,
-        }
+        said = failure.said()
     except OSError as error:
         kind = "disk-full" if error.errno in FULL else "kernel-missing"
-        said = {"exitKind": kind, "reason": str(error), "failureText": None, "exitCode": None}
+        said = AttemptFailure(kind, str(error)).said()
     os.write(result, json.dumps(said).encode())
 
 

@@ -10,7 +10,8 @@ from collections import deque
 from typing import Any
 
 from labscale import processes
-from labscale.attempt import Attempt, Places
+from labscale.attempt import Attempt
+from labscale.places import Places
 from labscale.programs import Program
 
 
