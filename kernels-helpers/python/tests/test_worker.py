@@ -474,6 +474,25 @@ def test_metrics_and_progress_of_any_program(bench: Workbench) -> None:
     assert worker.report()["metrics"] == {"snr": 12.5, "n": 3}
 
 
+@pytest.mark.parametrize(
+    ("line", "trouble"),
+    [
+        ('{"cells": ["a", {}]}', None),
+        ('{"cells": [1e999, 2]}', None),
+        ('{"progress": 1' + "0" * 400 + "}", None),
+        ('{"metric": {"snr": 1' + "0" * 400 + "}}", "the metric snr is 1000"),
+        ('{"metric": {"\\ud800": 1}}', "the name of the metric '\\ud800' is not Unicode text"),
+        ("[" * 100_000, "not a JSON object: [[["),
+    ],
+)
+def test_no_line_of_a_report_ends_the_worker(bench: Workbench, line: str, trouble: str | None) -> None:
+    (bench.folder / "line").write_text(line + "\n")
+    bench.plan_command(["sh", "-c", f"cat {bench.folder}/line >> $LABSCALE_REPORT; touch $LABSCALE_OUTPUT/x"])
+    report = bench.run_one()
+    assert report["exitKind"] == ("succeeded" if trouble is None else "output-unusable"), report["reason"]
+    assert trouble is None or trouble in report["reason"]
+
+
 def test_of_two_workers_one_wins_the_claim(bench: Workbench) -> None:
     bench.plan_command(["sh", "-c", "sleep 0.2; date > $LABSCALE_OUTPUT/x"])
     one, other = bench.worker(name="worker-1"), bench.worker(name="worker-2")

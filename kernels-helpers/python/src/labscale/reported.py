@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -71,27 +72,35 @@ class Reported:
             entry = json.loads(line)
             if not isinstance(entry, dict):
                 raise ValueError
-        except ValueError:
+        except (ValueError, RecursionError):
             shown = line[:80].decode("utf-8", "replace")
             self.trouble = f"a line of the report file is not a JSON object: {shown}"
             return
         if isinstance(entry.get("metric"), dict):
             for name, value in entry["metric"].items():
                 self._take_metric(name, value)
-        progress = entry.get("progress")
-        if isinstance(progress, int | float) and math.isfinite(progress):
-            self._own_progress = True
-            self._progress = min(1.0, max(0.0, float(progress)))
-        cells = entry.get("cells")
-        if isinstance(cells, list) and len(cells) == 2 and not self._own_progress:
-            self._progress = min(1.0, cells[0] / max(1, cells[1]))
+        # Any program writes these lines: what makes no sense as progress must not end the worker.
+        with contextlib.suppress(TypeError, ValueError, OverflowError, ZeroDivisionError):
+            if "progress" in entry:
+                self._take_progress(float(entry["progress"]))
+                self._own_progress = True
+            elif "cells" in entry and not self._own_progress:
+                done, all_cells = entry["cells"]
+                self._take_progress(done / all_cells)
+
+    def _take_progress(self, progress: float) -> None:
+        if not math.isfinite(progress):
+            raise ValueError
+        self._progress = min(1.0, max(0.0, progress))
 
     def _take_metric(self, name: str, value: object) -> None:
         try:
             number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
         except (TypeError, ValueError, OverflowError):
             number = math.nan
-        if not math.isfinite(number) or isinstance(value, str):
+        if any(0xD800 <= ord(letter) < 0xE000 for letter in name):
+            self.trouble = f"the name of the metric {name[:200]!r} is not Unicode text"
+        elif not math.isfinite(number) or isinstance(value, str):
             shown = str(value)[:80]
             self.trouble = f"the metric {name[:200]} is {shown}; metrics are finite numbers"
         elif len(self.metrics) >= METRICS and name not in self.metrics:
