@@ -57,6 +57,8 @@ export function buildApp(services: Services, identify: Identify, logger: Logger)
     }
   }) as unknown as FastifyInstance;
 
+  // Fastify would read it; a page of another origin may send it without asking the browser.
+  fastify.removeContentTypeParser('text/plain');
   installErrorHandler(fastify);
 
   fastify.decorateRequest('user');

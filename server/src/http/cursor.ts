@@ -26,7 +26,7 @@ export function decodeCursor<V extends (string | number | null)[]>(
     if (isValid(after)) return after;
   }
   throw new ProblemError('CURSOR_INVALID', 'The cursor is not one that this list handed out.', {
-    field: 'cursor',
+    field: 'query/cursor',
     mend: 'Start again without a cursor.'
   });
 }

@@ -63,7 +63,7 @@ export function installErrorHandler(app: FastifyInstance): void {
     if (error instanceof ProblemError) {
       problem = error;
     } else if (error.validation !== undefined) {
-      const where = error.validationContext ?? 'body';
+      const where = error.validationContext === 'querystring' ? 'query' : (error.validationContext ?? 'body');
       const { field, detail } = explainValidation(error.validation, where);
       problem = new ProblemError(where === 'body' ? 'BODY_INVALID' : 'REQUEST_INVALID', detail, { field });
     } else if (fastifyCode !== undefined) {

@@ -1,6 +1,8 @@
 import { apiPrefix, operations, operationSchemas, type OperationId, type Operations } from '@labscale/schema';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Access } from '../metadata/access.js';
+import { prefixOf, type IdPrefix } from '../metadata/ids.js';
+import { notFound } from '../problem-error.js';
 import type { Writing } from '../metadata/database.js';
 import type { Idempotency, Remember } from '../metadata/idempotency.js';
 import type { User } from './identify.js';
@@ -24,6 +26,22 @@ export type Handler<K extends OperationId> = (
   call: Call<K>
 ) => Promise<undefined extends Operations[K]['result'] ? void : Operations[K]['result']>;
 
+/** The ids that the first part of a path is of; what is of another noun is not to be found there. Lineage is of any. */
+const prefixOfPath: Readonly<Record<string, IdPrefix>> = {
+  datasets: 'ds',
+  'dataset-versions': 'dv',
+  queries: 'qu',
+  snippets: 'sn',
+  analyses: 'an',
+  'analysis-versions': 'av',
+  'parameter-sets': 'ps',
+  'parameter-set-versions': 'pv',
+  runs: 'run'
+};
+
+/** Of an operation that takes no body: sent all the same, its fields are named as unknown. */
+const noBody = { type: ['object', 'null'], additionalProperties: false };
+
 /** The operations that have a route, with what is checked before each: the table against which tests hold the contract. */
 export class OperationRoutes {
   readonly registered = new Set<OperationId>();
@@ -40,13 +58,14 @@ export class OperationRoutes {
     this.registered.add(id);
     const operation: (typeof operations)[OperationId] = operations[id];
     const schemas = operationSchemas[id] as { params?: object; query?: object; body?: object };
+    const prefix = prefixOfPath[operation.path.split('/')[1] ?? ''];
     this.app.route({
       method: operation.method,
       url: apiPrefix + operation.path,
       schema: {
         ...(schemas.params ? { params: schemas.params } : {}),
         querystring: schemas.query ?? { type: 'object', additionalProperties: false, properties: {} },
-        ...(schemas.body ? { body: schemas.body } : {})
+        ...(operation.method === 'GET' ? {} : { body: schemas.body ?? noBody })
       },
       handler: async (request, reply) => {
         const user = request.user;
@@ -54,7 +73,8 @@ export class OperationRoutes {
         if (operation.policy === 'view' || operation.policy === 'use' || operation.policy === 'edit') {
           const subject = Object.values(params)[0];
           if (subject === undefined) throw new Error(`operation ${id} has a policy but its path names nothing`);
-          await this.access.require(user, operation.policy, String(subject));
+          if (prefix !== undefined && prefixOf(subject) !== prefix) throw notFound(subject);
+          await this.access.require(user, operation.policy, subject);
         }
         const answer = (remember: Remember) =>
           handler({
