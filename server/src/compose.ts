@@ -10,6 +10,8 @@ import { DatasetFolders } from './datasets/dataset-folder.js';
 import { DatasetRepository } from './datasets/dataset-repository.js';
 import { registerDatasetRoutes } from './datasets/dataset-routes.js';
 import { DatasetService } from './datasets/dataset-service.js';
+import { DerivativeVersions } from './datasets/derivative-versions.js';
+import { FolderLook } from './datasets/folder-look.js';
 import { Indexer } from './datasets/indexer.js';
 import { ObjectReader } from './datasets/object-reader.js';
 import { QueryService } from './datasets/query-service.js';
@@ -98,7 +100,7 @@ export function compose(config: Config, metadata: Metadata, logger: Logger): Ser
     database,
     datasetRepository,
     shardRepository,
-    folders,
+    new FolderLook(folders, shardRepository),
     indexer,
     objects,
     access,
@@ -143,7 +145,7 @@ export function compose(config: Config, metadata: Metadata, logger: Logger): Ser
     runWrites,
     derivatives,
     shardRepository,
-    datasets,
+    new DerivativeVersions(database, datasetRepository, shardRepository, indexer),
     objects,
     fault
   );

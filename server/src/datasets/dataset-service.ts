@@ -1,58 +1,21 @@
-import type { Dataset, DatasetVersion, Operations, Shard, VersionChanges } from '@labscale/schema';
-import type { Static } from 'typebox';
+import type { Dataset, DatasetVersion, Operations } from '@labscale/schema';
 import type { EventLog } from '../events/event-log.js';
 import { decodeCursor, encodeCursor } from '../http/cursor.js';
 import type { User } from '../http/identify.js';
 import type { Access } from '../metadata/access.js';
-import { canonicalJson } from '../metadata/canonical-json.js';
 import type { Database } from '../metadata/database.js';
 import { isUniqueViolation } from '../metadata/database-errors.js';
 import { newId, prefixOf } from '../metadata/ids.js';
 import type { Tables } from '../metadata/tables.js';
-import { compareBytes } from '../objects/object-key.js';
 import type { ObjectStore } from '../objects/object-store.js';
-import { mediaTypeOf } from '../objects/media-type.js';
 import { OneAtATime } from '../one-at-a-time.js';
 import { ProblemError, notFound } from '../problem-error.js';
-import type { DatasetFolders } from './dataset-folder.js';
 import { toPublicVersion, type DatasetRepository, type StoredVersion } from './dataset-repository.js';
+import { isSame, undigestedShards, type FolderLook, type Look } from './folder-look.js';
 import type { Indexer } from './indexer.js';
-import { readMetadataTables } from './metadata-tables.js';
-import { scanFolder } from './scan-folder.js';
-import { layOut, type FoundShard } from './shard-layout.js';
 import type { ShardRepository } from './shard-repository.js';
-import { shardDigest, type StoredObject, type StoredShard } from './stored-shard.js';
 
-type Changes = Static<typeof VersionChanges>;
-
-/** A found shard with its metadata, ready to be stored. */
-type Draft = FoundShard & { metadata: Shard['metadata'] };
-
-/** What a folder holds now. */
-interface Look {
-  count: number;
-  drafts: () => Iterable<Draft>;
-}
-
-/** A derivative as a run publishes it: a shard whose objects lie in the store. */
-export interface DerivativeShard {
-  key: string;
-  entities: Shard['entities'];
-  metadata: Shard['metadata'];
-  objects: { path: string; sizeBytes: number; digest: string; mediaType: string; key: string }[];
-  origin: NonNullable<Shard['origin']>;
-}
-
-export interface DerivativesOf {
-  runId: string;
-  owner: string;
-  /** The dataset and the analysis whose derivatives these are; each publish of a run over them adds a version. */
-  datasetId: string;
-  analysisId: string;
-  /** Name of the dataset where it is made; a number is added where it is taken. */
-  name: string;
-}
-
+/** What people ask of datasets and their versions. */
 export class DatasetService {
   /** One at a time for each dataset: two that look for changes at once would both make the next version. */
   readonly #underway = new OneAtATime();
@@ -61,7 +24,7 @@ export class DatasetService {
     private readonly database: Database,
     private readonly datasets: DatasetRepository,
     private readonly shards: ShardRepository,
-    private readonly folders: DatasetFolders,
+    private readonly folder: FolderLook,
     private readonly indexer: Indexer,
     private readonly objects: ObjectStore,
     private readonly access: Access,
@@ -86,42 +49,44 @@ export class DatasetService {
   /** Registers a folder; its files are read for their digests in the background. */
   async create(user: User, body: Operations['createDataset']['body']): Promise<Dataset> {
     if (await this.datasets.isNameTaken(user.name, body.name)) throw nameTaken(body.name);
-    const look = await this.#look(body.source);
+    const look = await this.folder.at(body.source);
     const [datasetId, versionId] = [newId('ds'), newId('dv')];
     const at = new Date().toISOString();
-    await this.#store(versionId, user.name, storedShards(look), async () => {
-      await this.database.transaction().execute(async (transaction) => {
-        await this.datasets.insert(transaction, {
-          id: datasetId,
-          owner: user.name,
-          name: body.name,
-          description: body.description ?? '',
-          metadataJson: JSON.stringify(body.metadata ?? {}),
-          sourceJson: JSON.stringify(body.source),
-          derivedFromDatasetId: null,
-          derivedByAnalysisId: null,
-          defaultParameterSetVersionId: null,
-          latestVersionId: versionId,
-          createdAt: at,
-          updatedAt: at
-        });
-        await this.datasets.insertVersion(
-          transaction,
-          versionRow(look, {
-            id: versionId,
-            datasetId,
+    await this.shards
+      .insertNamed(versionId, user.name, undigestedShards(look), async () => {
+        await this.database.transaction().execute(async (transaction) => {
+          await this.datasets.insert(transaction, {
+            id: datasetId,
             owner: user.name,
-            number: 1,
-            previousVersionId: null,
-            path: body.source.path,
-            done: 0,
-            at
-          })
-        );
+            name: body.name,
+            description: body.description ?? '',
+            metadataJson: JSON.stringify(body.metadata ?? {}),
+            sourceJson: JSON.stringify(body.source),
+            derivedFromDatasetId: null,
+            derivedByAnalysisId: null,
+            defaultParameterSetVersionId: null,
+            latestVersionId: versionId,
+            createdAt: at,
+            updatedAt: at
+          });
+          await this.datasets.insertVersion(
+            transaction,
+            versionRow(look, {
+              id: versionId,
+              datasetId,
+              owner: user.name,
+              number: 1,
+              previousVersionId: null,
+              path: body.source.path,
+              done: 0,
+              at
+            })
+          );
+        });
+      })
+      .catch((error: unknown) => {
+        throw isUniqueViolation(error) ? nameTaken(body.name) : error;
       });
-    }).catch((error: unknown) => {
-      throw isUniqueViolation(error) ? nameTaken(body.name) : error;
-    });
     this.#changed(user.name, datasetId);
     this.indexer.add(versionId);
     return this.get(datasetId);
@@ -164,7 +129,7 @@ export class DatasetService {
     if (source.kind === 'derivatives') {
       return { current: true, changes: { added: 0, removed: 0, modified: 0, unchanged: latestVersion.shardCount } };
     }
-    const changes = await this.#compare(await this.#look(source), latestVersion.id);
+    const changes = await this.folder.compare(await this.folder.at(source), latestVersion.id);
     return { current: isSame(changes), changes };
   }
 
@@ -221,15 +186,15 @@ export class DatasetService {
           mend: 'Wait for it; this goes on by itself.'
         });
       }
-      const look = await this.#look(source);
-      if (latest.indexing.state === 'ready' && isSame(await this.#compare(look, latest.id))) return latest;
+      const look = await this.folder.at(source);
+      if (latest.indexing.state === 'ready' && isSame(await this.folder.compare(look, latest.id))) return latest;
       const whole =
         latest.indexing.state === 'ready' ? latest.id : (await this.datasets.getVersion(latest.id))?.previousVersionId;
       const versionId = newId('dv');
       const at = new Date().toISOString();
       let done = 0;
-      const shards = this.#withKnownDigests(look, latest.id, () => (done += 1));
-      await this.#store(versionId, user.name, shards, async () => {
+      const shards = this.folder.withKnownDigests(look, latest.id, () => (done += 1));
+      await this.shards.insertNamed(versionId, user.name, shards, async () => {
         await this.database.transaction().execute(async (transaction) => {
           await this.datasets.insertVersion(
             transaction,
@@ -253,223 +218,9 @@ export class DatasetService {
     });
   }
 
-  /**
-   * Makes the derivatives of a run a dataset version, of the dataset that earlier runs of that analysis over that dataset
-   * made. Called again for a run it gives the version that it made.
-   */
-  async createDerivativesVersion(
-    of: DerivativesOf,
-    shards: Iterable<DerivativeShard> | AsyncIterable<DerivativeShard>
-  ): Promise<DatasetVersion> {
-    return this.#underway.run(`${of.datasetId} ${of.analysisId}`, async () => {
-      const made = await this.datasets.findVersionMadeBy(of.runId);
-      if (made !== undefined) {
-        if (made.indexing.state !== 'ready') await this.indexer.complete(made);
-        return this.getVersion(made.id);
-      }
-      const existing = await this.datasets.findDerivatives(of.owner, of.datasetId, of.analysisId);
-      const [datasetId, versionId] = [existing?.id ?? newId('ds'), newId('dv')];
-      const at = new Date().toISOString();
-      const name = await this.#freeName(of.owner, of.name);
-      const names = { entities: new Set<string>(), metadata: new Set<string>() };
-      let [count, sizeBytes] = [0, 0];
-      const stored = (async function* (): AsyncGenerator<StoredShard> {
-        for await (const { objects, ...shard } of shards) {
-          for (const name of Object.keys(shard.entities)) names.entities.add(name);
-          for (const name of Object.keys(shard.metadata)) names.metadata.add(name);
-          const size = objects.reduce((sum, object) => sum + object.sizeBytes, 0);
-          const placed = objects.map(({ key, ...object }): StoredObject => ({ ...object, at: key }));
-          sizeBytes += size;
-          yield {
-            index: count++,
-            ...shard,
-            objects: placed,
-            sizeBytes: size,
-            digest: shardDigest({ ...shard, objects: placed })
-          };
-        }
-      })();
-      await this.#store(versionId, of.owner, stored, async () => {
-        await this.database.transaction().execute(async (transaction) => {
-          if (existing === undefined) {
-            await this.datasets.insert(transaction, {
-              id: datasetId,
-              owner: of.owner,
-              name,
-              description: '',
-              metadataJson: '{}',
-              sourceJson: JSON.stringify({ kind: 'derivatives', runId: of.runId }),
-              derivedFromDatasetId: of.datasetId,
-              derivedByAnalysisId: of.analysisId,
-              defaultParameterSetVersionId: null,
-              latestVersionId: versionId,
-              createdAt: at,
-              updatedAt: at
-            });
-          } else {
-            await this.datasets.update(transaction, datasetId, { latestVersionId: versionId });
-          }
-          await this.datasets.insertVersion(transaction, {
-            id: versionId,
-            owner: of.owner,
-            datasetId,
-            number: (existing?.latestVersion.number ?? 0) + 1,
-            digest: null,
-            indexingState: 'digesting',
-            indexingDone: count,
-            indexingDetail: null,
-            shardCount: count,
-            sizeBytes,
-            entityNamesJson: JSON.stringify([...names.entities]),
-            metadataNamesJson: JSON.stringify([...names.metadata]),
-            changesJson: null,
-            previousVersionId: existing?.latestVersion.id ?? null,
-            rootJson: JSON.stringify({ kind: 'store' }),
-            madeByRunId: of.runId,
-            createdAt: at
-          });
-        });
-      });
-      await this.indexer.complete((await this.datasets.getVersion(versionId)) ?? fail(notFound(versionId)));
-      return this.getVersion(versionId);
-    });
-  }
-
-  async #look(source: Operations['createDataset']['body']['source']): Promise<Look> {
-    const folder = await this.folders.find(source.path);
-    const { count, shards } = await layOut(await scanFolder(folder, await this.folders.own()), source);
-    const metadataOf = await readMetadataTables(folder);
-    return {
-      count,
-      *drafts() {
-        for (const shard of shards()) yield { ...shard, metadata: metadataOf(shard) };
-      }
-    };
-  }
-
-  /** Stores shards and then what names them; where that fails, no shard is left. */
-  async #store(
-    versionId: string,
-    owner: string,
-    shards: Iterable<StoredShard> | AsyncIterable<StoredShard>,
-    name: () => Promise<void>
-  ): Promise<void> {
-    try {
-      await this.shards.insert(versionId, owner, shards);
-      await name();
-    } catch (error) {
-      await this.shards.remove(versionId);
-      throw error;
-    }
-  }
-
-  async #compare(look: Look, versionId: string): Promise<Changes> {
-    const changes = { added: 0, removed: 0, modified: 0, unchanged: 0 };
-    for await (const [draft, stored] of this.#pairs(look, versionId)) {
-      if (draft === undefined) changes.removed += 1;
-      else if (stored === undefined) changes.added += 1;
-      else if (isUnchanged(draft, stored)) changes.unchanged += 1;
-      else changes.modified += 1;
-    }
-    return changes;
-  }
-
-  /** Both in the order of their keys, those of one key together. */
-  async *#pairs(look: Look, versionId: string): AsyncGenerator<[Draft | undefined, StoredShard | undefined]> {
-    const drafts = look.drafts()[Symbol.iterator]();
-    let draft = drafts.next();
-    for await (const stored of this.shards.iterate(versionId)) {
-      let order = -1;
-      while (draft.done !== true) {
-        order = compareBytes(draft.value.key, stored.key);
-        if (order >= 0) break;
-        yield [draft.value, undefined];
-        draft = drafts.next();
-      }
-      if (draft.done === true || order > 0) {
-        yield [undefined, stored];
-      } else {
-        yield [draft.value, stored];
-        draft = drafts.next();
-      }
-    }
-    for (; draft.done !== true; draft = drafts.next()) yield [draft.value, undefined];
-  }
-
-  /** Digests are taken over where name, size and time are as they were: those files are not read again. */
-  async *#withKnownDigests(look: Look, versionId: string, known: () => void): AsyncGenerator<StoredShard> {
-    let index = 0;
-    for await (const [draft, before] of this.#pairs(look, versionId)) {
-      if (draft === undefined) continue;
-      const shard = toUndigested(draft, index++);
-      const objects = new Map(before?.objects.map((object) => [object.at, object]));
-      for (const object of shard.objects) {
-        const old = objects.get(object.at);
-        if (old?.sizeBytes === object.sizeBytes && old.modifiedNs === object.modifiedNs) object.digest = old.digest;
-      }
-      if (shard.objects.every((object) => object.digest !== '')) {
-        shard.digest = shardDigest(shard);
-        known();
-      }
-      yield shard;
-    }
-  }
-
-  async #freeName(owner: string, wanted: string): Promise<string> {
-    for (let number = 1; ; number++) {
-      const name = number === 1 ? wanted.slice(0, 200) : `${wanted.slice(0, 190)} (${number})`;
-      if (!(await this.datasets.isNameTaken(owner, name))) return name;
-    }
-  }
-
   #changed(owner: string, datasetId: string): void {
     this.events.publish(owner, { type: 'changed', noun: 'dataset', id: datasetId });
   }
-}
-
-function* storedShards({ drafts }: Look): Generator<StoredShard> {
-  let index = 0;
-  for (const draft of drafts()) yield toUndigested(draft, index++);
-}
-
-function toUndigested({ key, entities, metadata, files }: Draft, index: number): StoredShard {
-  const objects = files.map(({ path, file }) => ({
-    path,
-    sizeBytes: file.sizeBytes,
-    digest: '',
-    mediaType: mediaTypeOf(path),
-    at: file.path,
-    modifiedNs: file.modifiedNs
-  }));
-  return {
-    index,
-    key,
-    entities,
-    metadata,
-    objects,
-    sizeBytes: objects.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-    digest: ''
-  };
-}
-
-function isUnchanged(draft: Draft, stored: StoredShard): boolean {
-  return (
-    draft.files.length === stored.objects.length &&
-    draft.files.every(({ path, file }, place) => {
-      const object = stored.objects[place];
-      return (
-        object?.path === path &&
-        object.at === file.path &&
-        object.sizeBytes === file.sizeBytes &&
-        object.modifiedNs === file.modifiedNs
-      );
-    }) &&
-    canonicalJson([draft.entities, draft.metadata]) === canonicalJson([stored.entities, stored.metadata])
-  );
-}
-
-function isSame({ added, removed, modified }: Changes): boolean {
-  return added + removed + modified === 0;
 }
 
 function versionRow(

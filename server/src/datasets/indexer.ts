@@ -133,8 +133,10 @@ export class Indexer {
   /** Makes a version whose shards all have their digests whole: manifest, size, changes. */
   async complete(version: StoredVersion): Promise<void> {
     const { id, datasetId, previousVersionId } = version;
-    const { digest, sizeBytes } = await digestManifest(this.shards.iterate(id));
-    await this.objects.put(manifestKey(datasetId, digest), Readable.from(manifestOf(this.shards.iterate(id))));
+    const { digest, sizeBytes, manifest } = await digestManifest(this.shards.iterate(id));
+    // A large one is made a second time rather than held in memory.
+    const body = manifest ?? Readable.from(manifestOf(this.shards.iterate(id)));
+    await this.objects.put(manifestKey(datasetId, digest), body);
     const changes = previousVersionId === null ? null : await this.shards.countChanges(id, previousVersionId);
     await this.datasets.updateVersion(this.database, id, {
       digest,

@@ -21,10 +21,12 @@ export async function* manifestOf(shards: AsyncIterable<StoredShard>): AsyncGene
   yield Buffer.from(`${text}\n],"version":1}`);
 }
 
-/** Digest of the manifest, and the size of all that it names. */
+const keptBytes = 4 * 1_048_576;
+
+/** Digest of the manifest, the size of all that it names, and the manifest itself where it is small enough to keep. */
 export async function digestManifest(
   shards: AsyncIterable<StoredShard>
-): Promise<{ digest: string; sizeBytes: number }> {
+): Promise<{ digest: string; sizeBytes: number; manifest: Buffer | undefined }> {
   const digest = createHash('sha256');
   let sizeBytes = 0;
   const counted = async function* () {
@@ -33,8 +35,15 @@ export async function digestManifest(
       yield shard;
     }
   };
-  for await (const piece of manifestOf(counted())) digest.update(piece);
-  return { digest: `sha256:${digest.digest('hex')}`, sizeBytes };
+  let kept: Buffer[] | undefined = [];
+  let length = 0;
+  for await (const piece of manifestOf(counted())) {
+    digest.update(piece);
+    length += piece.length;
+    if (length > keptBytes) kept = undefined;
+    kept?.push(piece);
+  }
+  return { digest: `sha256:${digest.digest('hex')}`, sizeBytes, manifest: kept && Buffer.concat(kept) };
 }
 
 export function manifestKey(datasetId: string, digest: string): string {

@@ -38,6 +38,22 @@ export class ShardRepository {
     );
   }
 
+  /** Adds shards and then what names them, of which there is nothing where that fails. */
+  async insertNamed(
+    versionId: string,
+    owner: string,
+    shards: Iterable<StoredShard> | AsyncIterable<StoredShard>,
+    name: () => Promise<void>
+  ): Promise<void> {
+    try {
+      await this.insert(versionId, owner, shards);
+      await name();
+    } catch (error) {
+      await this.remove(versionId);
+      throw error;
+    }
+  }
+
   /** Adds shards, in the order that they are given, from `shard.index` on; in pieces, so that requests are served between. */
   async insert(
     versionId: string,

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { DerivativeShard } from '../datasets/dataset-service.js';
+import type { DerivativeShard } from '../datasets/derivative-versions.js';
 import type { ShardRepository } from '../datasets/shard-repository.js';
 import type { Made } from './derivative-repository.js';
 

@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline';
-import type { DatasetService } from '../datasets/dataset-service.js';
+import type { DerivativeVersions } from '../datasets/derivative-versions.js';
 import type { ShardRepository } from '../datasets/shard-repository.js';
 import type { Database, Writing } from '../metadata/database.js';
 import type { ObjectStore } from '../objects/object-store.js';
@@ -35,7 +35,7 @@ export class Publisher {
     private readonly writes: RunWrites,
     private readonly derivatives: DerivativeRepository,
     private readonly shards: ShardRepository,
-    private readonly datasets: Pick<DatasetService, 'createDerivativesVersion'>,
+    private readonly versions: DerivativeVersions,
     private readonly objects: ObjectStore,
     private readonly fault: FaultPoint
   ) {}
@@ -44,7 +44,8 @@ export class Publisher {
   async publish(runId: string): Promise<number[]> {
     const key = `runs/${runId}/derivatives.json`;
     if ((await this.objects.head(key)) === undefined) {
-      await this.objects.sync();
+      // What is reused was made safe before the run that made it was published.
+      if (await this.#madeAny(runId)) await this.objects.sync();
       this.fault('after-sync');
       const { manifest, missing } = await this.#makeManifest(runId);
       if (missing.length > 0) {
@@ -71,14 +72,14 @@ export class Publisher {
     if (run === undefined) throw new Error(`there is no run ${runId}`);
     const { owner, datasetId, analysisId, datasetName, analysisName, datasetVersionId, analysisVersionId } = run;
     const of = { runId, datasetVersionId, analysisVersionId, sets: run.parameterSets };
-    const version = await this.datasets.createDerivativesVersion(
+    const derivativesVersionId = await this.versions.create(
       { runId, owner, datasetId, analysisId, name: `${datasetName} · ${analysisName}` },
       derivativeShards(of, read(), this.shards)
     );
     const publishedAt = new Date().toISOString();
     await this.database.transaction().execute(async (writing) => {
       await this.#insertRows(writing, run, read(), publishedAt);
-      const set = { derivativesVersionId: version.id, finishedAt: publishedAt, failure: null };
+      const set = { derivativesVersionId, finishedAt: publishedAt, failure: null };
       await this.writes.moveRun(writing, runId, 'succeeded', set);
       this.fault('before-final-commit');
     });
@@ -217,6 +218,17 @@ export class Publisher {
     }
     pieces.push(Buffer.from('\n]}\n'));
     return { manifest: Buffer.concat(pieces), missing };
+  }
+
+  async #madeAny(runId: string): Promise<boolean> {
+    const one = await this.database
+      .selectFrom('task')
+      .select('index')
+      .where('runId', '=', runId)
+      .where('state', '=', 'succeeded')
+      .limit(1)
+      .executeTakeFirst();
+    return one !== undefined;
   }
 
   /** What the attempt that holds the claim of a task made. */
