@@ -2,9 +2,9 @@ import type { ParameterSet, ParameterSetVersion, ParameterValues, Provenance } f
 import type { Selectable } from 'kysely';
 import type { Database, Writing } from '../metadata/database.js';
 import { newId } from '../metadata/ids.js';
-import { RowInsert } from '../metadata/prepared-write.js';
 import type { Tables } from '../metadata/tables.js';
-import { fieldsOf } from './parameter-fields.js';
+import { nextNumber, ParameterFieldRepository } from './parameter-field-repository.js';
+import { toSet, toVersion } from './parameter-noun.js';
 
 export type ParameterSetRow = Selectable<Tables['parameterSet']>;
 
@@ -34,10 +34,10 @@ const largestPageBytes = 8_388_608;
 const hydratedAtOnce = 20;
 
 export class ParameterRepository {
-  readonly #insertFields: RowInsert<'parameterField'>;
+  readonly #fields: ParameterFieldRepository;
 
   constructor(private readonly database: Database) {
-    this.#insertFields = new RowInsert(database, 'parameterField');
+    this.#fields = new ParameterFieldRepository(database);
   }
 
   async find(id: string): Promise<ParameterSet | undefined> {
@@ -151,7 +151,7 @@ export class ParameterRepository {
         { id: versionId, owner, parameterSetId: id, number: 1, createdAt: now },
         version
       );
-      await this.#writeFields(writing, owner, set.analysisId, number, version);
+      await this.#fields.write(writing, { owner, analysisId: set.analysisId, number }, version);
       return number;
     });
     return number === undefined ? undefined : this.#findByNumber(number);
@@ -191,8 +191,8 @@ export class ParameterRepository {
         })
         .where('id', '=', set.id)
         .execute();
-      await deleteFields(writing, set);
-      await this.#writeFields(writing, set.owner, set.analysisId, Number(set.number), version);
+      await this.#fields.remove(writing, set);
+      await this.#fields.write(writing, set, version);
     });
   }
 
@@ -243,7 +243,7 @@ export class ParameterRepository {
         .set({ defaultParameterSetVersionId: null })
         .where('defaultParameterSetVersionId', 'in', versions)
         .execute();
-      await deleteFields(writing, set);
+      await this.#fields.remove(writing, set);
       await writing.deleteFrom('parameterSetVersion').where('parameterSetId', '=', set.id).execute();
       await writing.deleteFrom('parameterSet').where('id', '=', set.id).execute();
       return { done: true, datasetIds: datasets.map(({ id }) => id) };
@@ -269,41 +269,6 @@ export class ParameterRepository {
         thumbnailMediaType: version.thumbnail?.mediaType ?? null
       })
       .execute();
-  }
-
-  async #writeFields(
-    writing: Writing,
-    owner: string,
-    analysisId: string,
-    setNumber: number,
-    { values, metrics }: NewSetVersion
-  ): Promise<void> {
-    const fields = fieldsOf(values, metrics);
-    if (fields.length === 0) return;
-    const known = await writing
-      .selectFrom('parameterFieldName')
-      .select(['number', 'kind', 'name'])
-      .where('owner', '=', owner)
-      .where('analysisId', '=', analysisId)
-      .where(
-        'name',
-        'in',
-        fields.map(({ name }) => name)
-      )
-      .execute();
-    const numbers = new Map(known.map(({ kind, name, number }) => [`${kind}:${name}`, Number(number)]));
-    for (const { kind, name } of fields) {
-      if (numbers.has(`${kind}:${name}`)) continue;
-      const number = await nextNumber(writing, 'parameterFieldName');
-      await writing.insertInto('parameterFieldName').values({ number, owner, analysisId, kind, name }).execute();
-      numbers.set(`${kind}:${name}`, number);
-    }
-    const rows = fields.map(({ kind, name, text, number }) => {
-      const fieldNumber = numbers.get(`${kind}:${name}`);
-      if (fieldNumber === undefined) throw new Error(`the field ${name} has no number`);
-      return { setNumber, fieldNumber, text, number };
-    });
-    await this.#insertFields.run(writing, rows);
   }
 
   #sets() {
@@ -354,94 +319,6 @@ export class ParameterRepository {
   }
 }
 
-/** One more than the largest; writers come one after another, so no other takes it before the commit. */
-async function nextNumber(writing: Writing, table: 'parameterSet' | 'parameterFieldName'): Promise<number> {
-  const { largest } = await writing
-    .selectFrom(table)
-    .select(({ fn }) => fn.max('number').as('largest'))
-    .executeTakeFirstOrThrow();
-  return Number(largest ?? 0) + 1;
-}
-
-async function deleteFields(writing: Writing, { owner, analysisId, number }: ParameterSetRow): Promise<void> {
-  const names = writing
-    .selectFrom('parameterFieldName')
-    .select('number')
-    .where('owner', '=', owner)
-    .where('analysisId', '=', analysisId);
-  await writing
-    .deleteFrom('parameterField')
-    .where('fieldNumber', 'in', names)
-    .where('setNumber', '=', number)
-    .execute();
-}
-
 function searchTextOf(name: string, note: string, tags: readonly string[]): string {
   return [name, note, ...tags].join('\n').toLowerCase();
-}
-
-type VersionRow = Selectable<Tables['parameterSetVersion']>;
-
-function toVersion(row: VersionRow): ParameterSetVersion {
-  const { id, parameterSetId, number, analysisVersionId, digest, owner, createdAt } = row;
-  return {
-    id,
-    parameterSetId,
-    number: Number(number),
-    analysisVersionId,
-    values: JSON.parse(row.valuesJson) as ParameterValues,
-    digest,
-    metrics: JSON.parse(row.metricsJson) as Record<string, number>,
-    provenance: JSON.parse(row.provenanceJson) as Provenance,
-    hasThumbnail: row.thumbnailDigest !== null,
-    owner,
-    createdAt
-  };
-}
-
-interface SetRow extends VersionRow {
-  setId: string;
-  name: string;
-  setOwner: string;
-  analysisId: string;
-  note: string;
-  tagsJson: string;
-  changedFromParentJson: string;
-  firstCreatedAt: string;
-  updatedAt: string;
-  analysisName: string;
-  parentVersionId: string | null;
-  parentNumber: number | null;
-  parentId: string | null;
-  parentName: string | null;
-}
-
-function toSet(row: SetRow, runCount: number, defaultForDatasetIds: string[]): ParameterSet {
-  const { parentVersionId, parentId, parentName, parentNumber } = row;
-  const parent =
-    parentVersionId === null || parentId === null || parentName === null
-      ? null
-      : {
-          parameterSetId: parentId,
-          parameterSetVersionId: parentVersionId,
-          name: parentName,
-          number: Number(parentNumber)
-        };
-  return {
-    id: row.setId,
-    name: row.name,
-    owner: row.setOwner,
-    analysisId: row.analysisId,
-    analysisName: row.analysisName,
-    note: row.note,
-    tags: JSON.parse(row.tagsJson) as string[],
-    parent,
-    changedFromParent: JSON.parse(row.changedFromParentJson) as string[],
-    latestVersion: toVersion(row),
-    versionCount: Number(row.number),
-    defaultForDatasetIds,
-    runCount,
-    createdAt: row.firstCreatedAt,
-    updatedAt: row.updatedAt
-  };
 }
