@@ -53,6 +53,13 @@ const ajv = new Ajv({ strict: false, allErrors: true });
 (formats as unknown as (ajv: Ajv) => void)(ajv);
 for (const schema of Object.values(components)) ajv.addSchema(schema);
 
+/** Raises where a value is not what the contract says of a noun. */
+export function checkNoun(noun: string, value: unknown): void {
+  if (!ajv.validate(components[noun]!, value)) {
+    throw new Error(`${JSON.stringify(value)} is no ${noun}: ${ajv.errorsText(ajv.errors)}`);
+  }
+}
+
 /** Raises where an answer is not what the contract says of the operation. */
 function checkAnswer(id: OperationId, status: number, body: unknown): void {
   const schemas = operationSchemas[id] as { result?: object };
