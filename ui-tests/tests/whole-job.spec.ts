@@ -1,4 +1,4 @@
-import { picture, reloadLab } from '../helpers/lab-page';
+import { look, reloadLab } from '../helpers/lab-page';
 import { expect, test } from '../helpers/lab-test';
 
 test.use({ labName: 'whole-job', examples: true });
@@ -13,7 +13,7 @@ test('a data scientist tunes on a snippet, runs on every shard and finds the res
     await dialog.getByLabel('Name', { exact: true }).fill('Handwritten digits');
     await dialog.getByRole('radio', { name: /By a pattern/ }).check();
     await dialog.getByLabel('Pattern', { exact: true }).fill('digit-{digit}_batch-{batch}.npy');
-    await picture(page, 'register');
+    await look(page, 'register');
     await dialog.getByRole('button', { name: 'Register' }).click();
     await expect(page.getByRole('treeitem', { name: /Handwritten digits/ }).first()).toContainText('100');
   });
@@ -24,7 +24,7 @@ test('a data scientist tunes on a snippet, runs on every shard and finds the res
       .first()
       .click();
     await expect(page.getByRole('tab', { name: 'Handwritten digits' })).toBeVisible();
-    await picture(page, 'dataset');
+    await look(page, 'dataset');
   });
 
   await test.step('open a snippet in a notebook', async () => {
@@ -33,7 +33,7 @@ test('a data scientist tunes on a snippet, runs on every shard and finds the res
       .first()
       .click({ button: 'right' });
     await page.getByRole('menuitem', { name: /Open snippet/i }).click();
-    await picture(page, 'snippet');
+    await look(page, 'snippet');
     await dialog.getByRole('button', { name: 'Open in notebook' }).click();
     await expect(page.getByRole('button', { name: 'Save parameters' })).toBeVisible();
     await page.notebook.run();
@@ -49,7 +49,7 @@ test('a data scientist tunes on a snippet, runs on every shard and finds the res
     await page.notebook.setCell(1, 'code', source.replace('sigma = 1.5', 'sigma = 0.6'));
     await page.notebook.run();
     await expect(page.locator('.jp-OutputArea-output img').first()).toBeVisible();
-    await picture(page, 'tuned');
+    await look(page, 'tuned');
   });
 
   // From an open tuned notebook to a started run: three clicks and one Enter at most.
@@ -60,7 +60,7 @@ test('a data scientist tunes on a snippet, runs on every shard and finds the res
     clicks += 1;
     await expect(dialog.getByLabel('sigma')).toHaveValue('0.6');
     await expect(dialog.getByText('psnr')).toBeVisible();
-    await picture(page, 'save-parameters');
+    await look(page, 'save-parameters');
     await page.keyboard.press('Enter');
     enters += 1;
     await expect(dialog).toHaveCount(0);
@@ -71,7 +71,7 @@ test('a data scientist tunes on a snippet, runs on every shard and finds the res
     clicks += 1;
     const start = page.getByRole('button', { name: 'Run 100 tasks' });
     await expect(start).toBeEnabled();
-    await picture(page, 'promote');
+    await look(page, 'promote');
     await start.click();
     clicks += 1;
     expect(clicks).toBeLessThanOrEqual(3);
@@ -81,7 +81,7 @@ test('a data scientist tunes on a snippet, runs on every shard and finds the res
   await test.step('watch it to its end', async () => {
     await expect(page.getByText('Published 100 derivatives').first()).toBeVisible({ timeout: 120_000 });
     await expect(page.getByRole('region', { name: 'Charts' }).locator('canvas, svg').first()).toBeVisible();
-    await picture(page, 'run');
+    await look(page, 'run');
   });
 
   await test.step('find the results again', async () => {
@@ -89,7 +89,7 @@ test('a data scientist tunes on a snippet, runs on every shard and finds the res
     await expect(page.getByText('Published 100 derivatives').first()).toBeVisible();
     await page.getByRole('tab', { name: 'Labscale' }).click();
     await expect(page.getByRole('treeitem', { name: /denoise/ }).first()).toBeVisible();
-    await picture(page, 'results');
+    await look(page, 'results');
   });
 
   await test.step('a second promote reuses everything', async () => {

@@ -6,6 +6,7 @@ import { isAborted } from '../api/client';
 import { metricText, valueText } from '../parameters/value-text';
 import { Chart } from '../runs/chart';
 import type { ILabscale } from '../tokens';
+import { focusFirst } from '../ui/focus-first';
 import { LazyReactWidget } from '../ui/lazy-react-widget';
 import { ListState } from '../ui/list-state';
 import { SectionHeader } from '../ui/section-header';
@@ -42,7 +43,7 @@ export class ComparePage extends LazyReactWidget {
     return <Page {...this._options} />;
   }
   protected override onActivateRequest(): void {
-    this.node.querySelector<HTMLElement>('input, button')?.focus();
+    focusFirst(this.node, 'input:enabled', 'button');
   }
 }
 

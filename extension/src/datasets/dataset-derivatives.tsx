@@ -22,7 +22,7 @@ export function DatasetDerivatives(props: IDatasetDerivativesProps): JSX.Element
     <ListState
       trans={trans}
       loading={model.runs === null}
-      error={null}
+      error={model.runsError}
       empty={model.runs?.length === 0}
       emptyText={trans.__(
         'No run has published derivatives of this dataset yet. Open a snippet, tune, save the parameters and promote them.'

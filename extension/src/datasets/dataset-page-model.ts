@@ -23,6 +23,7 @@ export class DatasetPageModel implements IDisposable {
   queries: Query[] = [];
   /** Runs over this dataset that published; null until they are asked for. */
   runs: Run[] | null = null;
+  runsError: unknown = null;
   error: unknown = null;
   tab: DatasetTab = 'shards';
   shards: ShardPages | null = null;
@@ -32,6 +33,16 @@ export class DatasetPageModel implements IDisposable {
 
   get filter(): string {
     return this.shards?.filter ?? this._wishedFilter;
+  }
+
+  /** Where the reader is, as `show` takes it; a version only where it is not the latest. */
+  get place(): { versionId?: string; filter?: string; tab?: DatasetTab } {
+    const { version, dataset, filter, tab } = this;
+    return {
+      ...(version === null || version.id === dataset?.latestVersion.id ? {} : { versionId: version.id }),
+      ...(filter === '' ? {} : { filter }),
+      ...(tab === 'shards' ? {} : { tab })
+    };
   }
 
   /** Fetches and listens, until `pause`. */
@@ -127,10 +138,9 @@ export class DatasetPageModel implements IDisposable {
         query: { datasetId: this.datasetId, limit: 1_000 }
       });
       this.runs = items.filter((run) => run.derivatives !== null);
-      this.error = null;
+      this.runsError = null;
     } catch (error) {
-      this.runs = [];
-      this.error = error;
+      this.runsError = error;
     }
     this._emit();
   }

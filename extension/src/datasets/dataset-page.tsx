@@ -8,6 +8,7 @@ import * as React from 'react';
 import { CommandIDs } from '../commands';
 import { LineageView } from '../lineage/lineage-view';
 import type { ILabscale } from '../tokens';
+import { focusFirst } from '../ui/focus-first';
 import { datasetIcon } from '../ui/icons';
 import { useSignal } from '../ui/use-signal';
 import { DatasetAbout } from './dataset-about';
@@ -83,7 +84,7 @@ export class DatasetPage extends Panel {
     super.onBeforeHide(msg);
   }
   protected override onActivateRequest(_msg: Message): void {
-    this.node.querySelector<HTMLElement>('[role="tab"][aria-selected="true"]')?.focus();
+    focusFirst(this.node, '[role="tab"][aria-selected="true"]', 'button');
   }
 
   private _onModel(): void {

@@ -14,6 +14,7 @@ import { IStatusBar } from '@jupyterlab/statusbar';
 import { CommandIDs } from '../commands';
 import { ILabscale, ISidebar } from '../tokens';
 import { openMenu } from '../ui/open-menu';
+import { saveOnChange } from '../ui/save-on-change';
 import { addDatasetCommands } from './dataset-commands';
 import { DatasetModel, type DatasetRow } from './dataset-model';
 import { DatasetPage } from './dataset-page';
@@ -62,7 +63,9 @@ export const datasetPlugin: JupyterFrontEndPlugin<void> = {
       makePage: (datasetId) => {
         const content = new DatasetPage({ labscale, commands, docManager, themes, datasetId });
         const page = new MainAreaWidget({ content });
+        page.toolbar.hide();
         page.id = `labscale-dataset-${datasetId}`;
+        saveOnChange(pages, page, content.model.changed, () => content.model.place);
         return page;
       }
     });
@@ -104,7 +107,7 @@ export const datasetPlugin: JupyterFrontEndPlugin<void> = {
 
     void restorer?.restore(pages, {
       command: CommandIDs.openDataset,
-      args: (page) => ({ datasetId: page.content.model.datasetId }),
+      args: (page) => ({ datasetId: page.content.model.datasetId, ...page.content.model.place }),
       name: (page) => page.content.model.datasetId
     });
 

@@ -2,7 +2,8 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { caretDownIcon, caretRightIcon, searchIcon, type LabIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 import { describeError } from '../ui/error-notice';
-import { formatAge } from '../ui/format-age';
+import { focusFirst } from '../ui/focus-first';
+import { shortAge } from '../ui/format-age';
 import { formatCount } from '../ui/format-count';
 import { formatSize } from '../ui/format-size';
 import { datasetIcon, derivativeIcon, queryIcon, shardIcon, versionIcon } from '../ui/icons';
@@ -38,7 +39,7 @@ export class DatasetsSection extends LazyReactWidget {
   }
 
   protected override onActivateRequest(): void {
-    this.node.querySelector<HTMLElement>('[role="tree"], input')?.focus();
+    focusFirst(this.node, '[role="tree"]', 'input');
   }
 }
 
@@ -132,6 +133,7 @@ function drawRow(model: DatasetModel, index: number, trans: TranslationBundle): 
     case 'dataset': {
       const { dataset, expanded } = row;
       const { latestVersion: latest } = dataset;
+      const Icon = dataset.source.kind === 'derivatives' ? derivativeIcon : datasetIcon;
       const title = [
         dataset.name,
         trans._n('%1 shard', '%1 shards', latest.shardCount, formatCount(latest.shardCount)) +
@@ -141,7 +143,7 @@ function drawRow(model: DatasetModel, index: number, trans: TranslationBundle): 
       return drawn(
         <>
           {toggle(expanded)}
-          <datasetIcon.react tag="span" className="jp-Labscale-Row-icon" />
+          <Icon.react tag="span" className="jp-Labscale-Row-icon" />
           <span className="jp-Labscale-grow">{dataset.name}</span>
           {model.isOutdated(dataset.id) && (
             <span className="jp-Labscale-Badge jp-mod-accent" title={trans.__('The folder has newer data')}>
@@ -181,7 +183,7 @@ function drawRow(model: DatasetModel, index: number, trans: TranslationBundle): 
           ? indexingText(indexing.done, indexing.total)
           : indexing.state === 'failed'
             ? trans.__('indexing failed')
-            : formatAge(version.createdAt);
+            : shortAge(version.createdAt);
       return drawn(
         <>
           {toggle(expanded)}

@@ -148,7 +148,11 @@ function SnippetForm(props: ISnippetFormProps): JSX.Element {
         <input
           id="labscale-snippet-filter"
           className="jp-Labscale-Input"
-          placeholder={trans.__('all; or as sub=01 age>60')}
+          placeholder={
+            version.entityNames[0] === undefined
+              ? trans.__('all')
+              : trans.__('all; or as %1', `${version.entityNames[0]}=…`)
+          }
           spellCheck={false}
           value={form.filter}
           onChange={(event) => set({ filter: event.target.value })}
@@ -157,7 +161,7 @@ function SnippetForm(props: ISnippetFormProps): JSX.Element {
       <Field
         id="labscale-snippet-seed"
         label={trans.__('Seed')}
-        help={trans.__('The same seed picks the same shards; chosen and recorded where it is empty.')}
+        help={trans.__('The same seed picks the same shards. Left empty, one is chosen and recorded.')}
       >
         <input
           id="labscale-snippet-seed"

@@ -56,6 +56,7 @@ export const lineagePlugin: JupyterFrontEndPlugin<void> = {
           page = new MainAreaWidget({
             content: new LineagePage(labscale, app.commands, id, String(args['name'] ?? ''))
           });
+          page.toolbar.hide();
           page.id = `labscale-lineage-${id}`;
           await pages.add(page);
         }

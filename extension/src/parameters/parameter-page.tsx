@@ -297,7 +297,10 @@ function ProvenanceTable(props: { provenance: Provenance; trans: TranslationBund
     [trans.__('Notebook'), provenance.notebookPath],
     [trans.__('Kernel'), [provenance.kernelName, provenance.languageVersion].filter(Boolean).join(' ') || null],
     [trans.__('Commit'), commit],
-    [trans.__('Time a shard'), provenance.secondsPerShard === null ? null : formatDuration(provenance.secondsPerShard)],
+    [
+      trans.__('Time per shard'),
+      provenance.secondsPerShard === null ? null : formatDuration(provenance.secondsPerShard)
+    ],
     [trans.__('Values from'), provenance.capturedFrom.map((from) => fromText(from, trans)).join(', ') || null]
   ];
   if (packages.length === 0 && rows.every(([, value]) => value === null)) {

@@ -2,7 +2,8 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { caretDownIcon, caretRightIcon, searchIcon } from '@jupyterlab/ui-components';
 import type { ParameterSet } from '@labscale/schema';
 import * as React from 'react';
-import { formatAge } from '../ui/format-age';
+import { focusFirst } from '../ui/focus-first';
+import { shortAge } from '../ui/format-age';
 import { starFilledIcon } from '../ui/icons';
 import { LazyReactWidget } from '../ui/lazy-react-widget';
 import { ListState } from '../ui/list-state';
@@ -38,7 +39,7 @@ export class ParametersSection extends LazyReactWidget {
   }
 
   protected override onActivateRequest(): void {
-    this.node.querySelector<HTMLElement>('[role="tree"], input')?.focus();
+    focusFirst(this.node, '[role="tree"]', 'input');
   }
 }
 
@@ -214,7 +215,7 @@ function SetRow(props: IParametersProps & { set: ParameterSet }): JSX.Element {
         <span className="jp-Labscale-Parameters-line jp-mod-second">
           <span className="jp-Labscale-Parameters-changes">{changesText(set, trans)}</span>
           <span className="jp-Labscale-Parameters-aside">
-            {set.owner} · {formatAge(version.createdAt)}
+            {set.owner} · {shortAge(version.createdAt)}
           </span>
         </span>
       </span>

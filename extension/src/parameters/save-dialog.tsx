@@ -130,24 +130,26 @@ function SaveForm(props: ISaveFormProps): JSX.Element {
       <Variables form={form} trans={trans} onChange={props.onChange} />
       <Metrics form={form} last={last} trans={trans} onChange={props.onChange} />
       <Pictures form={form} trans={trans} onChange={props.onChange} />
-      <Field id="labscale-save-note" label={trans.__('Note')}>
-        <textarea
-          id="labscale-save-note"
-          className="jp-Labscale-Input"
-          rows={2}
-          maxLength={20_000}
-          value={form.note}
-          onChange={(event) => set({ note: event.target.value })}
-        />
-      </Field>
-      <Field id="labscale-save-tags" label={trans.__('Tags')} help={trans.__('Separated by commas.')}>
-        <input
-          id="labscale-save-tags"
-          className="jp-Labscale-Input"
-          value={form.tags}
-          onChange={(event) => set({ tags: event.target.value })}
-        />
-      </Field>
+      <div className="jp-Labscale-SaveForm-words">
+        <Field id="labscale-save-note" label={trans.__('Note')}>
+          <textarea
+            id="labscale-save-note"
+            className="jp-Labscale-Input"
+            rows={2}
+            maxLength={20_000}
+            value={form.note}
+            onChange={(event) => set({ note: event.target.value })}
+          />
+        </Field>
+        <Field id="labscale-save-tags" label={trans.__('Tags')} help={trans.__('Separated by commas.')}>
+          <input
+            id="labscale-save-tags"
+            className="jp-Labscale-Input"
+            value={form.tags}
+            onChange={(event) => set({ tags: event.target.value })}
+          />
+        </Field>
+      </div>
     </div>
   );
 }

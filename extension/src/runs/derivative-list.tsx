@@ -5,6 +5,7 @@ import type { LabscaleClient } from '../api/client';
 import { formatSize } from '../ui/format-size';
 import { ListState } from '../ui/list-state';
 import { VirtualList } from '../ui/virtual-list';
+import { endedStates } from './run-model';
 
 export interface IDerivativeListProps {
   run: Run;
@@ -60,7 +61,9 @@ export function DerivativeList(props: IDerivativeListProps): JSX.Element {
   if (published === null) {
     return (
       <div className="jp-Labscale-Field-help">
-        {trans.__('They appear here, all at once, when the run has published them.')}
+        {endedStates.has(run.state)
+          ? trans.__('This run has published nothing.')
+          : trans.__('They appear here, all at once, when the run has published them.')}
       </div>
     );
   }

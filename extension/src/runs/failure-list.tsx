@@ -25,8 +25,7 @@ export function FailureList(props: IFailureListProps): JSX.Element {
           <details open={groups.length === 1}>
             <summary>
               <span className="jp-Labscale-Badge jp-mod-failed">{formatCount(group.count)}</span>
-              <code className="jp-Labscale-grow">{group.title}</code>
-              <span className="jp-Labscale-dim">{exitKindText(group.exitKind, trans)}</span>
+              <FailureTitle group={group} trans={trans} />
             </summary>
             <div className="jp-Labscale-FailureList-body">
               <div className="jp-Labscale-FailureList-actions">
@@ -50,6 +49,26 @@ export function FailureList(props: IFailureListProps): JSX.Element {
         </li>
       ))}
     </ul>
+  );
+}
+
+/** What it said comes first where the program said why it failed, else what happened to it. */
+function FailureTitle(props: { group: FailureGroup; trans: TranslationBundle }): JSX.Element {
+  const { group, trans } = props;
+  const kind = exitKindText(group.exitKind, trans);
+  if (group.exitKind === 'exception' || group.exitKind === 'exit-code') {
+    return (
+      <>
+        <code className="jp-Labscale-grow">{group.title}</code>
+        <span className="jp-Labscale-dim">{kind}</span>
+      </>
+    );
+  }
+  return (
+    <>
+      <span>{kind}</span>
+      <code className="jp-Labscale-grow jp-Labscale-dim">{group.title}</code>
+    </>
   );
 }
 

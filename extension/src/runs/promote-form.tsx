@@ -2,6 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { Run } from '@labscale/schema';
 import * as React from 'react';
 import { ErrorNotice } from '../ui/error-notice';
+import { focusFirst } from '../ui/focus-first';
 import { Field } from '../ui/form-dialog';
 import { formatCount } from '../ui/format-count';
 import { formatSize } from '../ui/format-size';
@@ -63,7 +64,7 @@ export class PromoteForm extends LazyReactWidget {
   private _focus(): void {
     requestAnimationFrame(() => {
       if (!this.isDisposed && this.isVisible) {
-        this.node.querySelector<HTMLElement>('.jp-Labscale-Promote-run')?.focus();
+        focusFirst(this.node, '.jp-Labscale-Promote-run', 'button, select');
       }
     });
   }

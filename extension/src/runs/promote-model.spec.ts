@@ -93,7 +93,9 @@ describe('texts', () => {
   });
 
   it('the time says what it is based on, and that it is unknown where it is', () => {
-    expect(estimateText(plan, trans)).toBe('about 0.9 s — 0.041 s a task, 2 at a time, from the timing on the snippet');
+    expect(estimateText(plan, trans)).toBe(
+      'about 0.9 s — 0.041 s per task, 2 at a time, from the timing on the snippet'
+    );
     expect(estimateText({ ...plan, estimate: null }, trans)).toContain('Unknown');
   });
 });

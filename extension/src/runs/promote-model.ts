@@ -84,7 +84,7 @@ export function estimateText(plan: Plan, trans: TranslationBundle): string {
   };
   const { seconds, secondsPerTask, parallel, basis } = plan.estimate;
   return trans.__(
-    'about %1 — %2 a task, %3 at a time, %4',
+    'about %1 — %2 per task, %3 at a time, %4',
     formatDuration(seconds),
     formatDuration(secondsPerTask),
     formatCount(parallel),
@@ -112,6 +112,8 @@ export interface IPromoteStart {
   analysisVersionId?: string;
   datasetVersionId?: string;
   filter?: string;
+  /** As the form had it when Lab was loaded anew. */
+  how?: Pick<IPromoteChoice, 'trial' | 'resources' | 'reuse'>;
 }
 
 /** Pause after the last keystroke before the plan is asked for. */
@@ -184,7 +186,8 @@ export class PromoteModel implements IDisposable {
         parameterSetVersionIds: versions.map((one) => one.id),
         datasetVersionId: this._start.datasetVersionId ?? this.dataset?.latestVersion.id ?? null,
         filter: this._start.filter ?? '',
-        trial: this._trialSize > 0 ? { count: this._trialSize, order: 'random' } : null
+        trial: this._trialSize > 0 ? { count: this._trialSize, order: 'random' } : null,
+        ...this._start.how
       };
     } catch (error) {
       this.loadError = error;

@@ -87,7 +87,7 @@ export function RunChartList(props: IRunChartListProps): JSX.Element {
         ))}
         {seconds.length > 0 && (
           <figure>
-            <figcaption>{trans.__('Time a task')}</figcaption>
+            <figcaption>{trans.__('Time per task')}</figcaption>
             <Chart
               {...drawing}
               trans={trans}
@@ -97,7 +97,7 @@ export function RunChartList(props: IRunChartListProps): JSX.Element {
               spec={(theme) =>
                 histogramChart(
                   seconds,
-                  { title: trans.__('Time a task'), axis: trans.__('seconds'), tasks: trans.__('tasks') },
+                  { title: trans.__('Time per task'), axis: trans.__('seconds'), tasks: trans.__('tasks') },
                   theme
                 )
               }

@@ -3,6 +3,7 @@ import type { Operations, TaskState } from '@labscale/schema';
 import { Signal, type ISignal } from '@lumino/signaling';
 import * as React from 'react';
 import type { ILabscale } from '../tokens';
+import { focusFirst } from '../ui/focus-first';
 import { formatCount } from '../ui/format-count';
 import { LazyReactWidget } from '../ui/lazy-react-widget';
 import { ListState } from '../ui/list-state';
@@ -104,7 +105,7 @@ export class RunPage extends LazyReactWidget {
   }
 
   protected override onActivateRequest(): void {
-    this.node.querySelector<HTMLElement>('.jp-Labscale-Grid-scroller, button')?.focus();
+    focusFirst(this.node, '.jp-Labscale-Grid-scroller', 'button');
   }
 
   private readonly _changed = new Signal<this, void>(this);
@@ -310,7 +311,11 @@ function Tasks(props: ITasksProps): JSX.Element {
             />
           )}
         </div>
-        <div className="jp-Labscale-RunPage-task" tabIndex={-1} aria-label={trans.__('Selected task')}>
+        <div
+          className={`jp-Labscale-RunPage-task${page.selectedIndex === null ? '' : ' jp-mod-chosen'}`}
+          tabIndex={-1}
+          aria-label={trans.__('Selected task')}
+        >
           {page.selectedIndex === null ? (
             <div className="jp-Labscale-Field-help">
               {trans.__('Choose a task to see what it took and what it wrote.')}

@@ -24,6 +24,7 @@ import { ILabscale, ISidebar } from '../tokens';
 import { describeError } from '../ui/error-notice';
 import { promoteIcon, runIcon } from '../ui/icons';
 import { openMenu, type IMenuEntry } from '../ui/open-menu';
+import { saveOnChange } from '../ui/save-on-change';
 import { PromoteForm } from './promote-form';
 import { PromoteModel, type IPromoteStart } from './promote-model';
 import { showRetryDialog } from './retry-dialog';
@@ -218,6 +219,7 @@ export const runPlugin: JupyterFrontEndPlugin<void> = {
             analysisVersionId: { type: 'string', description: 'Analysis version; that of the first set by default.' },
             datasetVersionId: { type: 'string', description: 'Dataset version; the one it was tuned on by default.' },
             filter: { type: 'string', description: 'Only shards that fit this filter.' },
+            how: { type: 'object', description: 'Trial, resources and reuse, as the form keeps them over a reload.' },
             toolbar: { type: 'boolean', description: 'True for the short label of a toolbar.' }
           }
         }
@@ -266,6 +268,7 @@ export const runPlugin: JupyterFrontEndPlugin<void> = {
       page.toolbar.hide();
       app.shell.add(page, 'main');
       await forms.add(page);
+      saveOnChange(forms, page, promotion.changed, () => promotion.choice);
       app.shell.activateById(page.id);
     };
 
@@ -412,7 +415,8 @@ export const runPlugin: JupyterFrontEndPlugin<void> = {
           parameterSetVersionIds: [...choice.parameterSetVersionIds],
           ...(choice.analysisVersionId === null ? {} : { analysisVersionId: choice.analysisVersionId }),
           ...(choice.datasetVersionId === null ? {} : { datasetVersionId: choice.datasetVersionId }),
-          filter: choice.filter
+          filter: choice.filter,
+          how: { trial: choice.trial, resources: choice.resources, reuse: choice.reuse }
         };
       },
       name: (page) => page.id
@@ -425,11 +429,20 @@ function readStart(
   args: ReadonlyPartialJSONObject
 ): IPromoteStart & { parameterSetVersionIds?: string[]; analysisVersionId?: string } {
   const ids = args['parameterSetVersionIds'];
+  const how = args['how'];
   const text = (key: string) => (typeof args[key] === 'string' && args[key] !== '' ? { [key]: args[key] } : {});
   return {
     ...(Array.isArray(ids) ? { parameterSetVersionIds: ids.filter((id): id is string => typeof id === 'string') } : {}),
     ...text('analysisVersionId'),
     ...text('datasetVersionId'),
-    ...text('filter')
+    ...text('filter'),
+    ...(isHow(how) ? { how } : {})
   };
+}
+
+/** What the form itself kept; the server judges the numbers. */
+function isHow(value: unknown): value is NonNullable<IPromoteStart['how']> {
+  if (typeof value !== 'object' || value === null) return false;
+  const { trial, resources, reuse } = value as Record<string, unknown>;
+  return typeof trial === 'object' && typeof resources === 'object' && resources !== null && typeof reuse === 'boolean';
 }

@@ -109,7 +109,7 @@ export class RunWatch implements IDisposable {
     const known = this._notifications.get(run.id);
     if (known !== undefined) Notification.dismiss(known.id);
     this._notifications.delete(run.id);
-    const counts = countsText(run.counts, trans);
+    const message = trans.__('%1: %2', run.name, run.headline);
     const actions: Notification.IAction[] = [
       ...(run.derivatives === null
         ? []
@@ -122,11 +122,9 @@ export class RunWatch implements IDisposable {
           ]),
       { label: trans.__('Show run'), callback: () => open(run.id) }
     ];
-    if (run.state === 'succeeded')
-      Notification.success(trans.__('%1 is done: %2', run.name, counts), { autoClose: false, actions });
-    else if (run.state === 'failed')
-      Notification.error(trans.__('%1 failed: %2', run.name, run.failure ?? counts), { autoClose: false, actions });
-    else Notification.info(trans.__('%1 was stopped: %2', run.name, counts), { autoClose: 10_000, actions });
+    if (run.state === 'succeeded') Notification.success(message, { autoClose: false, actions });
+    else if (run.state === 'failed') Notification.error(message, { autoClose: false, actions });
+    else Notification.info(message, { autoClose: 10_000, actions });
     this._forget(run.id);
   }
 

@@ -2,7 +2,8 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { searchIcon } from '@jupyterlab/ui-components';
 import type { Run } from '@labscale/schema';
 import * as React from 'react';
-import { formatAge } from '../ui/format-age';
+import { focusFirst } from '../ui/focus-first';
+import { shortAge } from '../ui/format-age';
 import { formatCount } from '../ui/format-count';
 import { LazyReactWidget } from '../ui/lazy-react-widget';
 import { ListState } from '../ui/list-state';
@@ -38,7 +39,7 @@ export class RunsSection extends LazyReactWidget {
   }
 
   protected override onActivateRequest(): void {
-    this.node.querySelector<HTMLElement>('[role="listbox"], input')?.focus();
+    focusFirst(this.node, '[role="listbox"]', 'input');
   }
 }
 
@@ -134,7 +135,7 @@ function RunRow(props: { run: Run; trans: TranslationBundle }): JSX.Element {
       <span className="jp-Labscale-Parameters-line jp-mod-second">
         <span className="jp-Labscale-Parameters-changes">{countsText(counts, trans)}</span>
         <span className="jp-Labscale-Parameters-aside">
-          {run.owner} · {formatAge(run.createdAt)}
+          {run.owner} · {shortAge(run.createdAt)}
         </span>
       </span>
     </span>

@@ -30,6 +30,9 @@ export interface IShardGridProps {
   themeChanged: ISignal<unknown, unknown> | null;
 }
 
+/** CSS pixels; of more than fit into it the grid shows a part, and scrolls. */
+const mostHeight = 340;
+
 /** A cell a task, on one canvas as large as the view: 100,000 cells scroll as easily as ten. */
 export function ShardGrid(props: IShardGridProps): JSX.Element {
   const { model, trans, groups, grouped, nameOf, selectedIndex, themeChanged } = props;
@@ -39,8 +42,8 @@ export function ShardGrid(props: IShardGridProps): JSX.Element {
   const [hover, setHover] = React.useState<{ index: number; x: number; y: number } | null>(null);
   const [cursor, setCursor] = React.useState(0);
   const layout = React.useMemo(
-    () => layOutGrid(groups, size.width, size.height, grouped),
-    [groups, size.width, size.height, grouped]
+    () => layOutGrid(groups, size.width, mostHeight, grouped),
+    [groups, size.width, grouped]
   );
   const state = React.useRef({ layout, selectedIndex, cursor, size });
   state.current = { layout, selectedIndex, cursor, size };
@@ -127,6 +130,7 @@ export function ShardGrid(props: IShardGridProps): JSX.Element {
       <div
         ref={scroller}
         className="jp-Labscale-Grid-scroller"
+        style={{ height: Math.min(mostHeight, layout.height) }}
         tabIndex={0}
         role="application"
         aria-roledescription={trans.__('grid of tasks')}

@@ -32,6 +32,7 @@ export function TaskPane(props: ITaskPaneProps): JSX.Element {
   const [chosen, setChosen] = React.useState<number | null>(props.attempt);
   const [error, setError] = React.useState<unknown>(null);
   const [round, setRound] = React.useState(0);
+  const known = React.useRef({ index: -1, attempts: 0 });
   const state = model.stateOf(index);
   React.useEffect(() => setChosen(props.attempt), [index, props.attempt]);
   React.useEffect(() => {
@@ -42,6 +43,10 @@ export function TaskPane(props: ITaskPaneProps): JSX.Element {
       ([found, tries]) => {
         setTask(found);
         setAttempts(tries.items);
+        // A new attempt is what one waits for who looks at an older one.
+        const { length } = tries.items;
+        if (known.current.index === index && length > known.current.attempts) setChosen(null);
+        known.current = { index, attempts: length };
         setError(null);
       },
       (reason: unknown) => {

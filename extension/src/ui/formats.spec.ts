@@ -1,4 +1,4 @@
-import { formatAge } from './format-age';
+import { formatAge, shortAge } from './format-age';
 import { formatDuration } from './format-duration';
 import { formatSize } from './format-size';
 
@@ -34,4 +34,9 @@ it.each([
 ])('formatAge of %p seconds is %p', (seconds, text) => {
   const now = Date.parse('2026-06-15T12:00:00Z');
   expect(formatAge(new Date(now + seconds * 1_000).toISOString(), now)).toBe(text);
+});
+
+it('shortAge leaves out what a narrow list has no room for', () => {
+  const now = Date.parse('2026-06-15T12:00:00Z');
+  expect(shortAge('2026-06-15T11:59:39Z', now)).toBe('21s ago');
 });
