@@ -1,14 +1,13 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { caretDownIcon, caretRightIcon, searchIcon, type LabIcon } from '@jupyterlab/ui-components';
+import { caretDownIcon, caretRightIcon, type LabIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 import { describeError } from '../ui/error-notice';
-import { focusFirst } from '../ui/focus-first';
 import { shortAge } from '../ui/format-age';
 import { formatCount } from '../ui/format-count';
 import { formatSize } from '../ui/format-size';
 import { datasetIcon, derivativeIcon, queryIcon, shardIcon, versionIcon } from '../ui/icons';
-import { LazyReactWidget } from '../ui/lazy-react-widget';
 import { ListState } from '../ui/list-state';
+import { SearchField, Section } from '../ui/section';
 import { useSignal } from '../ui/use-signal';
 import { VirtualList, type IVirtualListRow } from '../ui/virtual-list';
 import type { DatasetModel, DatasetRow } from './dataset-model';
@@ -22,24 +21,11 @@ export interface IDatasetsSectionActions {
 }
 
 /** The section Datasets of the sidebar. */
-export class DatasetsSection extends LazyReactWidget {
-  constructor(
-    private readonly _model: DatasetModel,
-    private readonly _trans: TranslationBundle,
-    private readonly _actions: IDatasetsSectionActions
-  ) {
-    super();
-    this.id = 'labscale-datasets';
-    this.addClass('jp-Labscale-Datasets');
-    this.visibilityChanged.connect((_, visible) => (visible ? this._model.resume() : this._model.pause()));
-  }
-
-  protected renderVisible(): JSX.Element {
-    return <Datasets model={this._model} trans={this._trans} actions={this._actions} />;
-  }
-
-  protected override onActivateRequest(): void {
-    focusFirst(this.node, '[role="tree"]', 'input');
+export class DatasetsSection extends Section {
+  constructor(model: DatasetModel, trans: TranslationBundle, actions: IDatasetsSectionActions) {
+    super('labscale-datasets', 'jp-Labscale-Datasets', model, () => (
+      <Datasets model={model} trans={trans} actions={actions} />
+    ));
   }
 }
 
@@ -55,17 +41,11 @@ function Datasets(props: IDatasetsProps): JSX.Element {
   const ensure = React.useCallback((first: number, last: number) => model.ensure(first, last), [model]);
   return (
     <>
-      <div className="jp-Labscale-Search">
-        <searchIcon.react tag="span" className="jp-Labscale-Search-icon" />
-        <input
-          type="search"
-          className="jp-Labscale-Input"
-          placeholder={trans.__('Words, or sub=01 age>60')}
-          aria-label={trans.__('Search datasets by words, and their shards by entity=value')}
-          value={model.search}
-          onChange={(event) => model.setSearch(event.target.value)}
-        />
-      </div>
+      <SearchField
+        model={model}
+        placeholder={trans.__('Words, or sub=01 age>60')}
+        label={trans.__('Search datasets by words, and their shards by entity=value')}
+      />
       <ListState
         trans={trans}
         loading={model.loading}

@@ -1,12 +1,11 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { caretDownIcon, caretRightIcon, searchIcon } from '@jupyterlab/ui-components';
+import { caretDownIcon, caretRightIcon } from '@jupyterlab/ui-components';
 import type { ParameterSet } from '@labscale/schema';
 import * as React from 'react';
-import { focusFirst } from '../ui/focus-first';
 import { shortAge } from '../ui/format-age';
 import { starFilledIcon } from '../ui/icons';
-import { LazyReactWidget } from '../ui/lazy-react-widget';
 import { ListState } from '../ui/list-state';
+import { SearchField, Section } from '../ui/section';
 import { useSignal } from '../ui/use-signal';
 import { VirtualList, type IVirtualListRow } from '../ui/virtual-list';
 import type { ParameterListModel, ParameterRow } from './parameter-list-model';
@@ -22,24 +21,11 @@ export interface IParametersSectionActions {
 }
 
 /** The section Parameters of the sidebar. */
-export class ParametersSection extends LazyReactWidget {
-  constructor(
-    private readonly _model: ParameterListModel,
-    private readonly _trans: TranslationBundle,
-    private readonly _actions: IParametersSectionActions
-  ) {
-    super();
-    this.id = 'labscale-parameters';
-    this.addClass('jp-Labscale-Parameters');
-    this.visibilityChanged.connect((_, visible) => (visible ? this._model.resume() : this._model.pause()));
-  }
-
-  protected renderVisible(): JSX.Element {
-    return <Parameters model={this._model} trans={this._trans} actions={this._actions} />;
-  }
-
-  protected override onActivateRequest(): void {
-    focusFirst(this.node, '[role="tree"]', 'input');
+export class ParametersSection extends Section {
+  constructor(model: ParameterListModel, trans: TranslationBundle, actions: IParametersSectionActions) {
+    super('labscale-parameters', 'jp-Labscale-Parameters', model, () => (
+      <Parameters model={model} trans={trans} actions={actions} />
+    ));
   }
 }
 
@@ -77,17 +63,11 @@ function Parameters(props: IParametersProps): JSX.Element {
   };
   return (
     <>
-      <div className="jp-Labscale-Search">
-        <searchIcon.react tag="span" className="jp-Labscale-Search-icon" />
-        <input
-          type="search"
-          className="jp-Labscale-Input"
-          placeholder={trans.__('Search sets, notes and tags')}
-          aria-label={trans.__('Search parameter sets')}
-          value={model.search}
-          onChange={(event) => model.setSearch(event.target.value)}
-        />
-      </div>
+      <SearchField
+        model={model}
+        placeholder={trans.__('Search sets, notes and tags')}
+        label={trans.__('Search parameter sets')}
+      />
       <div className="jp-Labscale-Parameters-list" onKeyDown={onKeyDown}>
         <ListState
           trans={trans}

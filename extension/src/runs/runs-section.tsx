@@ -1,12 +1,10 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { searchIcon } from '@jupyterlab/ui-components';
 import type { Run } from '@labscale/schema';
 import * as React from 'react';
-import { focusFirst } from '../ui/focus-first';
 import { shortAge } from '../ui/format-age';
 import { formatCount } from '../ui/format-count';
-import { LazyReactWidget } from '../ui/lazy-react-widget';
 import { ListState } from '../ui/list-state';
+import { SearchField, Section } from '../ui/section';
 import { useSignal } from '../ui/use-signal';
 import { VirtualList } from '../ui/virtual-list';
 import { RunProgress } from './run-head';
@@ -22,24 +20,9 @@ export interface IRunsSectionActions {
 }
 
 /** The section Runs of the sidebar. */
-export class RunsSection extends LazyReactWidget {
-  constructor(
-    private readonly _model: RunListModel,
-    private readonly _trans: TranslationBundle,
-    private readonly _actions: IRunsSectionActions
-  ) {
-    super();
-    this.id = 'labscale-runs';
-    this.addClass('jp-Labscale-Runs');
-    this.visibilityChanged.connect((_, visible) => (visible ? this._model.resume() : this._model.pause()));
-  }
-
-  protected renderVisible(): JSX.Element {
-    return <Runs model={this._model} trans={this._trans} actions={this._actions} />;
-  }
-
-  protected override onActivateRequest(): void {
-    focusFirst(this.node, '[role="listbox"]', 'input');
+export class RunsSection extends Section {
+  constructor(model: RunListModel, trans: TranslationBundle, actions: IRunsSectionActions) {
+    super('labscale-runs', 'jp-Labscale-Runs', model, () => <Runs model={model} trans={trans} actions={actions} />);
   }
 }
 
@@ -62,17 +45,7 @@ function Runs(props: IRunsProps): JSX.Element {
   );
   return (
     <>
-      <div className="jp-Labscale-Search">
-        <searchIcon.react tag="span" className="jp-Labscale-Search-icon" />
-        <input
-          type="search"
-          className="jp-Labscale-Input"
-          placeholder={trans.__('Search runs')}
-          aria-label={trans.__('Search runs')}
-          value={model.search}
-          onChange={(event) => model.setSearch(event.target.value)}
-        />
-      </div>
+      <SearchField model={model} placeholder={trans.__('Search runs')} label={trans.__('Search runs')} />
       <ListState
         trans={trans}
         loading={model.loading}
