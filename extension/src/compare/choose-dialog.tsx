@@ -1,6 +1,6 @@
 import type { ParameterSet } from '@labscale/schema';
 import * as React from 'react';
-import { valueText } from '../parameters/value-text';
+import { SetTick } from '../parameters/set-tick';
 import type { ILabscale } from '../tokens';
 import { showFormDialog } from '../ui/form-dialog';
 
@@ -50,23 +50,16 @@ function ChooseForm(props: IChooseFormProps): JSX.Element {
       {sets.map((set) => {
         const { id } = set.latestVersion;
         return (
-          <label key={set.id}>
-            <input
-              type="checkbox"
-              checked={chosen.has(id)}
-              onChange={() => {
-                if (!chosen.delete(id)) chosen.add(id);
-                draw();
-              }}
-            />
-            <span className="jp-Labscale-Promote-setName">{set.name}</span>
-            <span className="jp-Labscale-Parameters-version">v{set.latestVersion.number}</span>
-            <span className="jp-Labscale-Promote-setValues">
-              {Object.entries(set.latestVersion.values)
-                .map(([name, value]) => `${name} ${valueText(value, 16)}`)
-                .join(', ')}
-            </span>
-          </label>
+          <SetTick
+            key={set.id}
+            set={set}
+            checked={chosen.has(id)}
+            trans={labscale.trans}
+            onChange={() => {
+              if (!chosen.delete(id)) chosen.add(id);
+              draw();
+            }}
+          />
         );
       })}
     </div>

@@ -1,5 +1,5 @@
 import type { ParameterComparison } from '@labscale/schema';
-import { chartConfig, type IChartTheme, type VegaLiteSpec } from '../runs/run-charts';
+import { chartFrame, type IChartTheme, type VegaLiteSpec } from '../runs/run-charts';
 import { cellValue, rowName, type ICompareColumn } from './compare-model';
 
 /** One line a set over the columns, each column scaled to its own span. */
@@ -51,11 +51,7 @@ export function parallelChart(
   ];
   const color = { field: 'set', type: 'nominal', title: setLabel };
   return {
-    $schema: 'https://vega.github.io/schema/vega-lite/v5.json',
-    height: 240,
-    autosize: { type: 'fit', contains: 'padding' },
-    background: 'transparent',
-    config: chartConfig(theme),
+    ...chartFrame(theme, 240),
     layer: [
       {
         data: { values },
@@ -95,11 +91,7 @@ export function scatterChart(
   });
   const scale = { zero: false, padding: 12 };
   return {
-    $schema: 'https://vega.github.io/schema/vega-lite/v5.json',
-    height: 240,
-    autosize: { type: 'fit', contains: 'padding' },
-    background: 'transparent',
-    config: chartConfig(theme),
+    ...chartFrame(theme, 240),
     data: { values },
     mark: { type: 'point', filled: true, opacity: 0.9 },
     encoding: {

@@ -10,6 +10,7 @@ import { LazyReactWidget } from '../ui/lazy-react-widget';
 import { ListState } from '../ui/list-state';
 import { SectionHeader } from '../ui/section-header';
 import { useSignal } from '../ui/use-signal';
+import { SetTick } from '../parameters/set-tick';
 import { valueText } from '../parameters/value-text';
 import { ResourceFields } from './resource-fields';
 import {
@@ -161,20 +162,13 @@ function What(props: IFormProps): JSX.Element {
             </label>
           ))}
           {parameterSets.map((set) => (
-            <label key={set.id}>
-              <input
-                type="checkbox"
-                checked={choice.parameterSetVersionIds.includes(set.latestVersion.id)}
-                onChange={() => toggle(set.latestVersion.id)}
-              />
-              <span className="jp-Labscale-Promote-setName">{set.name}</span>
-              <span className="jp-Labscale-Parameters-version">{trans.__('v%1', set.latestVersion.number)}</span>
-              <span className="jp-Labscale-Promote-setValues">
-                {Object.entries(set.latestVersion.values)
-                  .map(([name, value]) => `${name} ${valueText(value, 16)}`)
-                  .join(', ')}
-              </span>
-            </label>
+            <SetTick
+              key={set.id}
+              set={set}
+              checked={choice.parameterSetVersionIds.includes(set.latestVersion.id)}
+              trans={trans}
+              onChange={() => toggle(set.latestVersion.id)}
+            />
           ))}
         </div>
       </fieldset>

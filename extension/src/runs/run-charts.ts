@@ -18,17 +18,24 @@ export const maxPoints = 4_000;
 
 function base(theme: IChartTheme, title: string): VegaLiteSpec {
   return {
-    $schema: 'https://vega.github.io/schema/vega-lite/v5.json',
+    ...chartFrame(theme, 190),
     description: title,
-    width: 'container',
-    height: 190,
+    width: 'container'
+  };
+}
+
+/** What every chart has, whatever it shows. */
+export function chartFrame(theme: IChartTheme, height: number): VegaLiteSpec {
+  return {
+    $schema: 'https://vega.github.io/schema/vega-lite/v5.json',
+    height,
     autosize: { type: 'fit', contains: 'padding' },
     background: 'transparent',
     config: chartConfig(theme)
   };
 }
 
-export function chartConfig(theme: IChartTheme): VegaLiteSpec {
+function chartConfig(theme: IChartTheme): VegaLiteSpec {
   return {
     font: theme.font,
     background: 'transparent',
