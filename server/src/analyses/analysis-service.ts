@@ -176,7 +176,12 @@ export class AnalysisService {
       });
     }
     const body = await this.objects.get(`${analysisPrefix(version.digest)}notebook.ipynb`);
-    if (body === undefined) throw new Error(`the notebook of ${version.id} is not in the object store`);
+    if (body === undefined) {
+      throw new ProblemError('NOT_FOUND', 'The notebook of this version is no longer in the object store.', {
+        field: 'versionId',
+        mend: 'Register the notebook again.'
+      });
+    }
     return JSON.parse(body.toString('utf8')) as Notebook;
   }
 

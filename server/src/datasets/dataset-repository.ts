@@ -167,17 +167,6 @@ export class DatasetRepository {
     return this.database.selectFrom('query').selectAll().where('id', '=', queryId).executeTakeFirst();
   }
 
-  async isQueryNameTaken(owner: string, datasetId: string, name: string): Promise<boolean> {
-    const row = await this.database
-      .selectFrom('query')
-      .select('id')
-      .where('owner', '=', owner)
-      .where('datasetId', '=', datasetId)
-      .where('name', '=', name)
-      .executeTakeFirst();
-    return row !== undefined;
-  }
-
   async insertQuery(query: Query): Promise<void> {
     await this.database.insertInto('query').values(query).execute();
   }

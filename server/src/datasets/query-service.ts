@@ -2,6 +2,7 @@ import type { Operations, Query } from '@labscale/schema';
 import type { EventLog } from '../events/event-log.js';
 import { decodeCursor, encodeCursor } from '../http/cursor.js';
 import type { User } from '../http/identify.js';
+import { isUniqueViolation } from '../metadata/database-errors.js';
 import { parseFilter } from '../metadata/filter.js';
 import { newId } from '../metadata/ids.js';
 import { ProblemError, notFound } from '../problem-error.js';
@@ -33,14 +34,15 @@ export class QueryService {
   /** Saves a filter by name. Raises FILTER_INVALID, NAME_TAKEN. */
   async create(user: User, datasetId: string, { name, filter }: Operations['createQuery']['body']): Promise<Query> {
     parseFilter(filter);
-    if (await this.datasets.isQueryNameTaken(user.name, datasetId, name)) {
+    const query = { id: newId('qu'), datasetId, name, filter, owner: user.name, createdAt: new Date().toISOString() };
+    // The index decides, not a look before: two may ask for one name at once.
+    await this.datasets.insertQuery(query).catch((error: unknown) => {
+      if (!isUniqueViolation(error)) throw error;
       throw new ProblemError('NAME_TAKEN', `This dataset already has a query "${name}".`, {
         field: 'body/name',
         mend: 'Choose another name, or delete that one.'
       });
-    }
-    const query = { id: newId('qu'), datasetId, name, filter, owner: user.name, createdAt: new Date().toISOString() };
-    await this.datasets.insertQuery(query);
+    });
     this.events.publish(user.name, { type: 'changed', noun: 'query', id: query.id });
     return query;
   }

@@ -229,7 +229,11 @@ export class ParameterService {
       throw new ProblemError('NOT_FOUND', 'This version was saved without a thumbnail.', { field: 'versionId' });
     }
     const bytes = await this.objects.get(thumbnailKey(thumbnail.digest));
-    if (bytes === undefined) throw new Error(`the thumbnail of ${versionId} is not in the object store`);
+    if (bytes === undefined) {
+      throw new ProblemError('NOT_FOUND', 'The thumbnail of this version is no longer in the object store.', {
+        field: 'versionId'
+      });
+    }
     return { mediaType: thumbnail.mediaType, bytes };
   }
 

@@ -51,7 +51,7 @@ export function snippetNotebook(snippet: Snippet, datasetName: string): Notebook
       ),
       code(
         'parameters',
-        '# What you tune, one assignment a line; the comment is its help.\nthreshold = 0.5  # between 0 and 1',
+        '# What you tune, one assignment a line; the comment is its help.\nthreshold = 0.5  # min 0, max 1',
         ['parameters']
       ),
       code('look', `shard = labscale.shard()\n${lookAt(first)}`),
