@@ -1,8 +1,8 @@
 import type { Analysis, AnalysisVersion, Contract } from '@labscale/schema';
-import { sql, type Selectable } from 'kysely';
+import type { Selectable } from 'kysely';
 import type { Database, Writing } from '../metadata/database.js';
 import { newId } from '../metadata/ids.js';
-import { containing } from '../metadata/search-words.js';
+import { occursIn } from '../metadata/search-words.js';
 import type { Tables } from '../metadata/tables.js';
 import type { Kernel } from './notebook-content.js';
 
@@ -54,9 +54,7 @@ export class AnalysisRepository {
     if (path !== undefined)
       matching = matching.where('analysis.kind', '=', 'notebook').where('analysis.place', '=', path);
     for (const word of words) {
-      matching = matching.where(
-        sql<boolean>`lower(${sql.ref('analysis.name')} || ' ' || ${sql.ref('analysis.description')}) like ${containing(word)} escape '\\'`
-      );
+      matching = matching.where(occursIn(['analysis.name', 'analysis.description'], word));
     }
     const { total } = await matching
       .clearSelect()

@@ -1,7 +1,6 @@
 import type { Dataset, DatasetVersion, Query } from '@labscale/schema';
-import { sql } from 'kysely';
 import type { Database, Writing } from '../metadata/database.js';
-import { containing, searchWords } from '../metadata/search-words.js';
+import { occursIn, searchWords } from '../metadata/search-words.js';
 import type { Tables } from '../metadata/tables.js';
 
 /** Where the paths of a version's objects start; see `rootJson`. */
@@ -31,13 +30,7 @@ export class DatasetRepository {
   ): Promise<{ items: Dataset[]; total: number }> {
     let matching = this.database.selectFrom('dataset').where('owner', '=', owner);
     for (const word of searchWords(options.search)) {
-      matching = matching.where((is) =>
-        is.or(
-          (['name', 'description'] as const).map(
-            (column) => sql<boolean>`lower(${is.ref(column)}) like ${containing(word)} escape '\\'`
-          )
-        )
-      );
+      matching = matching.where(occursIn(['dataset.name', 'dataset.description'], word));
     }
     const { total } = await matching.select((is) => is.fn.countAll<number>().as('total')).executeTakeFirstOrThrow();
     let page = matching.selectAll().orderBy('id', 'desc').limit(options.limit);

@@ -1,6 +1,6 @@
 import { sql, type ExpressionBuilder, type Expression, type SqlBool } from 'kysely';
 import { parseFilter, type FilterTerm, type FilterValue } from '../metadata/filter.js';
-import { containing } from '../metadata/search-words.js';
+import { occursIn } from '../metadata/search-words.js';
 import type { Tables } from '../metadata/tables.js';
 
 type ShardExpression = ExpressionBuilder<Tables, 'shard'>;
@@ -24,7 +24,7 @@ export function shardFilter(
 
 function condition(is: ShardExpression, versionId: string, term: FilterTerm): Expression<SqlBool> {
   if (term.kind === 'word') {
-    return sql<SqlBool>`lower(${is.ref('shard.key')}) like ${containing(term.text.toLowerCase())} escape '\\'`;
+    return occursIn(['shard.key'], term.text.toLowerCase());
   }
   const { field, op, values } = term;
   const own = Object.hasOwn(ownFields, field) ? ownFields[field] : undefined;

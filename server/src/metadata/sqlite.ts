@@ -10,6 +10,8 @@ export function sqliteDialect(file: string): { dialect: Dialect; raw: DatabaseSy
   raw.exec(
     'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;'
   );
+  // SQLite's own knows the 26 letters of English only: a search for `Ärzte` would not find it.
+  raw.function('lower', { deterministic: true }, (text) => (typeof text === 'string' ? text.toLowerCase() : text));
   type Statement = ReturnType<DatabaseSync['prepare']>;
   // Statements are kept: preparing costs more than running for the small writes of a run.
   const kept = new Map<string, Statement>();

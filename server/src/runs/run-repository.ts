@@ -1,7 +1,7 @@
 import type { Resources, Run, RunState } from '@labscale/schema';
-import { sql, type Selectable } from 'kysely';
+import type { Selectable } from 'kysely';
 import { decodeCursor, encodeCursor } from '../http/cursor.js';
-import { containing, searchWords } from '../metadata/search-words.js';
+import { occursIn, searchWords } from '../metadata/search-words.js';
 import type { Database, Writing } from '../metadata/database.js';
 import type { Tables } from '../metadata/tables.js';
 import { LiveRun, TaskStateBytes } from './live-run.js';
@@ -59,14 +59,7 @@ export class RunRepository {
       );
     }
     for (const word of words) {
-      const pattern = containing(word);
-      matching = matching.where((is) =>
-        is.or(
-          (['run.name', 'analysis.name', 'dataset.name'] as const).map(
-            (column) => sql<boolean>`lower(${is.ref(column)}) like ${pattern} escape '\\'`
-          )
-        )
-      );
+      matching = matching.where(occursIn(['run.name', 'analysis.name', 'dataset.name'], word));
     }
     const { total } = await matching
       .clearSelect()

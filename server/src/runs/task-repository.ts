@@ -1,9 +1,9 @@
 import type { Attempt, attemptStates, FailureGroup, Task, TaskColumns, TaskState } from '@labscale/schema';
-import { sql, type SelectQueryBuilder } from 'kysely';
+import type { SelectQueryBuilder } from 'kysely';
 import type { Static } from 'typebox';
 import { decodeCursor, encodeCursor } from '../http/cursor.js';
 import type { Database } from '../metadata/database.js';
-import { containing, searchWords } from '../metadata/search-words.js';
+import { occursIn, searchWords } from '../metadata/search-words.js';
 import type { Tables } from '../metadata/tables.js';
 import { failureTitle } from './failure-groups.js';
 import type { LogOf } from './run-logs.js';
@@ -36,9 +36,7 @@ export class TaskRepository {
       if (query.state) narrowed = narrowed.where('task.state', '=', query.state);
       if (query.failureGroup) narrowed = narrowed.where('task.failureGroup', '=', query.failureGroup);
       for (const word of searchWords(query.search)) {
-        narrowed = narrowed.where(
-          sql<boolean>`lower(${sql.ref('task.shardKey')}) like ${containing(word)} escape '\\'`
-        );
+        narrowed = narrowed.where(occursIn(['task.shardKey'], word));
       }
       return narrowed;
     };
