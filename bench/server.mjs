@@ -17,7 +17,7 @@ export const slots = 2;
  */
 export async function startServer(projectFolder, { nodeArguments = profilingArguments() } = {}) {
   if (!existsSync(serverBundle)) throw new Error('the server is not built: run `npm run build` first');
-  const child = spawn(node, [...nodeArguments, serverBundle], {
+  const child = spawn(node, ['--max-semi-space-size=4', ...nodeArguments, serverBundle], {
     env: {
       PATH: process.env.PATH,
       HOME: process.env.HOME,

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .programs import ServerUnavailable, find_bundle, find_node, server_environment
+from .programs import ServerUnavailable, find_node, server_command, server_environment
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
         )
         return 1
     try:
-        command = [find_node(), find_bundle()]
+        command = server_command(find_node())
         environment = server_environment(project)
     except ServerUnavailable as problem:
         print(f"{problem} {problem.mend}", file=sys.stderr)

@@ -14,8 +14,8 @@ from .connection import Connection, answers, is_labscale_server, read_connection
 from .programs import (
     ServerUnavailable,
     data_folder,
-    find_bundle,
     find_node,
+    server_command,
     server_environment,
 )
 
@@ -161,7 +161,7 @@ class ServerProcess:
         environment = server_environment(self.project)
         environment["LABSCALE_TOKEN"] = secrets.token_urlsafe(32)
         return subprocess.Popen(
-            [node, find_bundle()],
+            server_command(node),
             env=environment,
             cwd=self.project,
             stdin=subprocess.DEVNULL,
