@@ -145,7 +145,7 @@ export function compose(config: Config, metadata: Metadata, logger: Logger): Ser
     runWrites,
     derivatives,
     shardRepository,
-    new DerivativeVersions(database, datasetRepository, shardRepository, indexer),
+    new DerivativeVersions(datasetRepository, shardRepository, indexer),
     objects,
     fault
   );

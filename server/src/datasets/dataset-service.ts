@@ -53,36 +53,34 @@ export class DatasetService {
     const [datasetId, versionId] = [newId('ds'), newId('dv')];
     const at = new Date().toISOString();
     await this.shards
-      .insertNamed(versionId, user.name, undigestedShards(look), async () => {
-        await this.database.transaction().execute(async (transaction) => {
-          await this.datasets.insert(transaction, {
-            id: datasetId,
-            owner: user.name,
-            name: body.name,
-            description: body.description ?? '',
-            metadataJson: JSON.stringify(body.metadata ?? {}),
-            sourceJson: JSON.stringify(body.source),
-            derivedFromDatasetId: null,
-            derivedByAnalysisId: null,
-            defaultParameterSetVersionId: null,
-            latestVersionId: versionId,
-            createdAt: at,
-            updatedAt: at
-          });
-          await this.datasets.insertVersion(
-            transaction,
-            versionRow(look, {
-              id: versionId,
-              datasetId,
-              owner: user.name,
-              number: 1,
-              previousVersionId: null,
-              path: body.source.path,
-              done: 0,
-              at
-            })
-          );
+      .insert(versionId, user.name, undigestedShards(look), async (transaction) => {
+        await this.datasets.insert(transaction, {
+          id: datasetId,
+          owner: user.name,
+          name: body.name,
+          description: body.description ?? '',
+          metadataJson: JSON.stringify(body.metadata ?? {}),
+          sourceJson: JSON.stringify(body.source),
+          derivedFromDatasetId: null,
+          derivedByAnalysisId: null,
+          defaultParameterSetVersionId: null,
+          latestVersionId: versionId,
+          createdAt: at,
+          updatedAt: at
         });
+        await this.datasets.insertVersion(
+          transaction,
+          versionRow(look, {
+            id: versionId,
+            datasetId,
+            owner: user.name,
+            number: 1,
+            previousVersionId: null,
+            path: body.source.path,
+            done: 0,
+            at
+          })
+        );
       })
       .catch((error: unknown) => {
         throw isUniqueViolation(error) ? nameTaken(body.name) : error;
@@ -194,23 +192,21 @@ export class DatasetService {
       const at = new Date().toISOString();
       let done = 0;
       const shards = this.folder.withKnownDigests(look, latest.id, () => (done += 1));
-      await this.shards.insertNamed(versionId, user.name, shards, async () => {
-        await this.database.transaction().execute(async (transaction) => {
-          await this.datasets.insertVersion(
-            transaction,
-            versionRow(look, {
-              id: versionId,
-              datasetId,
-              owner: user.name,
-              number: latest.number + 1,
-              previousVersionId: whole ?? null,
-              path: source.path,
-              done,
-              at
-            })
-          );
-          await this.datasets.update(transaction, datasetId, { latestVersionId: versionId });
-        });
+      await this.shards.insert(versionId, user.name, shards, async (transaction) => {
+        await this.datasets.insertVersion(
+          transaction,
+          versionRow(look, {
+            id: versionId,
+            datasetId,
+            owner: user.name,
+            number: latest.number + 1,
+            previousVersionId: whole ?? null,
+            path: source.path,
+            done,
+            at
+          })
+        );
+        await this.datasets.update(transaction, datasetId, { latestVersionId: versionId });
       });
       this.#changed(user.name, datasetId);
       this.indexer.add(versionId);

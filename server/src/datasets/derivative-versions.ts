@@ -1,5 +1,4 @@
 import type { Shard } from '@labscale/schema';
-import type { Database } from '../metadata/database.js';
 import { newId } from '../metadata/ids.js';
 import { OneAtATime } from '../one-at-a-time.js';
 import type { DatasetRepository } from './dataset-repository.js';
@@ -33,7 +32,6 @@ export class DerivativeVersions {
   readonly #underway = new OneAtATime();
 
   constructor(
-    private readonly database: Database,
     private readonly datasets: DatasetRepository,
     private readonly shards: ShardRepository,
     private readonly indexer: Indexer
@@ -72,45 +70,43 @@ export class DerivativeVersions {
           };
         }
       })();
-      await this.shards.insertNamed(versionId, run.owner, stored, async () => {
-        await this.database.transaction().execute(async (transaction) => {
-          if (existing === undefined) {
-            await this.datasets.insert(transaction, {
-              id: datasetId,
-              owner: run.owner,
-              name,
-              description: '',
-              metadataJson: '{}',
-              sourceJson: JSON.stringify({ kind: 'derivatives', runId: run.runId }),
-              derivedFromDatasetId: run.datasetId,
-              derivedByAnalysisId: run.analysisId,
-              defaultParameterSetVersionId: null,
-              latestVersionId: versionId,
-              createdAt: at,
-              updatedAt: at
-            });
-          } else {
-            await this.datasets.update(transaction, datasetId, { latestVersionId: versionId });
-          }
-          await this.datasets.insertVersion(transaction, {
-            id: versionId,
+      await this.shards.insert(versionId, run.owner, stored, async (transaction) => {
+        if (existing === undefined) {
+          await this.datasets.insert(transaction, {
+            id: datasetId,
             owner: run.owner,
-            datasetId,
-            number: (existing?.latestVersion.number ?? 0) + 1,
-            digest: null,
-            indexingState: 'digesting',
-            indexingDone: count,
-            indexingDetail: null,
-            shardCount: count,
-            sizeBytes,
-            entityNamesJson: JSON.stringify([...names.entities]),
-            metadataNamesJson: JSON.stringify([...names.metadata]),
-            changesJson: null,
-            previousVersionId: existing?.latestVersion.id ?? null,
-            rootJson: JSON.stringify({ kind: 'store' }),
-            madeByRunId: run.runId,
-            createdAt: at
+            name,
+            description: '',
+            metadataJson: '{}',
+            sourceJson: JSON.stringify({ kind: 'derivatives', runId: run.runId }),
+            derivedFromDatasetId: run.datasetId,
+            derivedByAnalysisId: run.analysisId,
+            defaultParameterSetVersionId: null,
+            latestVersionId: versionId,
+            createdAt: at,
+            updatedAt: at
           });
+        } else {
+          await this.datasets.update(transaction, datasetId, { latestVersionId: versionId });
+        }
+        await this.datasets.insertVersion(transaction, {
+          id: versionId,
+          owner: run.owner,
+          datasetId,
+          number: (existing?.latestVersion.number ?? 0) + 1,
+          digest: null,
+          indexingState: 'digesting',
+          indexingDone: count,
+          indexingDetail: null,
+          shardCount: count,
+          sizeBytes,
+          entityNamesJson: JSON.stringify([...names.entities]),
+          metadataNamesJson: JSON.stringify([...names.metadata]),
+          changesJson: null,
+          previousVersionId: existing?.latestVersion.id ?? null,
+          rootJson: JSON.stringify({ kind: 'store' }),
+          madeByRunId: run.runId,
+          createdAt: at
         });
       });
       const version = await this.datasets.getVersion(versionId);

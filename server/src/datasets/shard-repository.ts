@@ -8,6 +8,7 @@ import { shardFilter } from './shard-filter.js';
 import { toStoredShard, type StoredObject, type StoredShard } from './stored-shard.js';
 
 const pageSize = 500;
+const insertedAtOnce = 1_000;
 const removedAtOnce = 5_000;
 const comparedAtOnce = 5_000;
 
@@ -38,41 +39,51 @@ export class ShardRepository {
     );
   }
 
-  /** Adds shards and then what names them, of which there is nothing where that fails. */
-  async insertNamed(
+  /**
+   * Adds shards, in the order that they are given, from `shard.index` on; in pieces, so that requests are served between.
+   * What names their version is written in one commit with the last piece; where anything fails there is nothing of them.
+   */
+  async insert(
     versionId: string,
     owner: string,
     shards: Iterable<StoredShard> | AsyncIterable<StoredShard>,
-    name: () => Promise<void>
+    name: (writing: Writing) => Promise<void>
   ): Promise<void> {
     try {
-      await this.insert(versionId, owner, shards);
-      await name();
+      await this.#insert(versionId, owner, shards, name);
     } catch (error) {
       await this.remove(versionId);
       throw error;
     }
   }
 
-  /** Adds shards, in the order that they are given, from `shard.index` on; in pieces, so that requests are served between. */
-  async insert(
+  async #insert(
     versionId: string,
     owner: string,
-    shards: Iterable<StoredShard> | AsyncIterable<StoredShard>
+    shards: Iterable<StoredShard> | AsyncIterable<StoredShard>,
+    name: (writing: Writing) => Promise<void>
   ): Promise<void> {
     let rows: Tables['shard'][] = [];
-    let fields: Tables['shardField'][] = [];
+    let fields: (Omit<Tables['shardField'], 'fieldNumber'> & { name: string })[] = [];
     const numbers = new Map<string, number>();
-    const flush = async () => {
+    const flush = async (atEnd?: (writing: Writing) => Promise<void>) => {
       await this.database.transaction().execute(async (transaction) => {
+        for (const { name } of fields) {
+          if (!numbers.has(name)) numbers.set(name, await this.#addField(transaction, versionId, name));
+        }
         await this.#insertShard.run(transaction, rows);
-        await this.#insertField.run(transaction, fields);
+        await this.#insertField.run(
+          transaction,
+          fields.map(({ name, ...field }) => ({ fieldNumber: numbers.get(name)!, ...field }))
+        );
+        await atEnd?.(transaction);
       });
       rows = [];
       fields = [];
       await new Promise(setImmediate);
     };
     for await (const shard of shards) {
+      if (rows.length >= insertedAtOnce) await flush();
       rows.push({
         versionId,
         index: shard.index,
@@ -89,26 +100,21 @@ export class ShardRepository {
       for (const [name, value] of Object.entries<Static<typeof Scalar>>({ ...shard.metadata, ...shard.entities })) {
         const text = String(value);
         const number = typeof value === 'number' ? value : numberOf(text);
-        let fieldNumber = numbers.get(name);
-        if (fieldNumber === undefined) numbers.set(name, (fieldNumber = await this.#addField(versionId, name)));
-        fields.push({ fieldNumber, text, number, shardIndex: shard.index });
+        fields.push({ name, text, number, shardIndex: shard.index });
       }
-      if (rows.length >= pageSize) await flush();
     }
-    if (rows.length > 0) await flush();
+    await flush(name);
   }
 
   /** Names a field of a version; gives its number. */
-  async #addField(versionId: string, name: string): Promise<number> {
-    return this.database.transaction().execute(async (transaction) => {
-      const { last } = await transaction
-        .selectFrom('shardFieldName')
-        .select((is) => is.fn.max<number | null>('number').as('last'))
-        .executeTakeFirstOrThrow();
-      const number = Number(last ?? 0) + 1;
-      await transaction.insertInto('shardFieldName').values({ number, versionId, name }).execute();
-      return number;
-    });
+  async #addField(writing: Writing, versionId: string, name: string): Promise<number> {
+    const { last } = await writing
+      .selectFrom('shardFieldName')
+      .select((is) => is.fn.max<number | null>('number').as('last'))
+      .executeTakeFirstOrThrow();
+    const number = Number(last ?? 0) + 1;
+    await writing.insertInto('shardFieldName').values({ number, versionId, name }).execute();
+    return number;
   }
 
   /** The shard of a key, or undefined. */

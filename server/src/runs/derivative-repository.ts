@@ -42,21 +42,30 @@ export class DerivativeRepository {
     owner: string,
     keys: readonly string[]
   ): Promise<Map<string, { runId: string; taskIndex: number; metricsJson: string }>> {
-    const found = new Map<string, { runId: string; taskIndex: number; metricsJson: string; publishedAt: string }>();
+    const found = new Map<string, { runId: string; taskIndex: number; metricsJson: string }>();
     for (let start = 0; start < keys.length; start += keysAtOnce) {
       const rows = await reading
-        .selectFrom('derivative')
+        .with('latest', (query) =>
+          query
+            .selectFrom('derivative')
+            .select((is) => ['derivativeKey', is.fn.max('publishedAt').as('publishedAt')])
+            .where('owner', '=', owner)
+            .where('derivativeKey', 'in', keys.slice(start, start + keysAtOnce))
+            .groupBy('derivativeKey')
+        )
+        .selectFrom('latest')
+        .innerJoin('derivative', (on) =>
+          on
+            .onRef('derivative.derivativeKey', '=', 'latest.derivativeKey')
+            .onRef('derivative.publishedAt', '=', 'latest.publishedAt')
+            .on('derivative.owner', '=', owner)
+        )
         .innerJoin('task', (on) =>
           on.onRef('task.runId', '=', 'derivative.runId').onRef('task.index', '=', 'derivative.taskIndex')
         )
-        .select(['derivative.derivativeKey', 'derivative.runId', 'derivative.taskIndex', 'publishedAt', 'metricsJson'])
-        .where('derivative.owner', '=', owner)
-        .where('derivative.derivativeKey', 'in', keys.slice(start, start + keysAtOnce))
+        .select(['derivative.derivativeKey', 'derivative.runId', 'derivative.taskIndex', 'metricsJson'])
         .execute();
-      for (const { derivativeKey, ...row } of rows) {
-        const before = found.get(derivativeKey);
-        if (before === undefined || before.publishedAt < row.publishedAt) found.set(derivativeKey, row);
-      }
+      for (const { derivativeKey, ...row } of rows) found.set(derivativeKey, row);
     }
     return found;
   }

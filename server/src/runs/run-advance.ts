@@ -85,7 +85,9 @@ export class RunAdvance {
     if (news.reports.size > 0) this.fault('before-report');
     const store = await readStoreFacts(this.objects, live, news);
     if (news.reports.size > 0) this.fault('after-report');
-    if (!hand.planned && ['starting', 'running'].includes(live.facts.state)) await this.#writePlan(hand);
+    if (!hand.planned && live.counts.waiting > 0 && ['starting', 'running'].includes(live.facts.state)) {
+      await this.#writePlan(hand);
+    }
 
     const step = this.#decide(live, news, store);
     const stateMoves = step.state !== live.facts.state;

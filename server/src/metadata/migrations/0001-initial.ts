@@ -384,7 +384,11 @@ export async function up(database: Kysely<unknown>): Promise<void> {
   await database.schema.createIndex('taskByRunIdState').on('task').columns(['runId', 'state', 'index']).execute();
   await database.schema.createIndex('taskByDerivativeKey').on('task').columns(['derivativeKey']).execute();
   await database.schema.createIndex('attemptByStateRunId').on('attempt').columns(['state', 'runId']).execute();
-  await database.schema.createIndex('derivativeByDerivativeKey').on('derivative').columns(['derivativeKey']).execute();
+  await database.schema
+    .createIndex('derivativeByDerivativeKeyOwnerPublishedAt')
+    .on('derivative')
+    .columns(['derivativeKey', 'owner', 'publishedAt'])
+    .execute();
   await database.schema
     .createIndex('derivativeByRunIdShardKey')
     .on('derivative')
