@@ -30,6 +30,30 @@ const server = (files, ...allowed) =>
       .map(([, pattern]) => pattern)
   );
 
+const forbid = (files, ignores, ...restrictions) => ({
+  files,
+  ignores,
+  rules: {
+    'no-restricted-syntax': ['error', ...restrictions.map(([selector, message]) => ({ selector, message }))]
+  }
+});
+const sqliteOnly =
+  'json_|glob|regexp|match|rowid|strftime|datetime|julianday|unixepoch|nocase|pragma|ifnull|iif|group_concat|instr|printf|typeof|indexed by|insert or|replace into';
+const oneDialect = [
+  [
+    `TaggedTemplateExpression[tag.name='sql'] TemplateElement[value.raw=/\\b(${sqliteOnly})/i]`,
+    'PostgreSQL does not know this; what only SQLite speaks stands in metadata/sqlite.ts.'
+  ],
+  [
+    'CallExpression[callee.property.name=/^or(Ignore|Replace|Abort|Fail|Rollback)$/]',
+    'PostgreSQL has no INSERT OR; onConflict is for both.'
+  ]
+];
+const oneWriter = [
+  'CallExpression[callee.property.name=/^(insertInto|updateTable|deleteFrom)$/][arguments.0.value=/^(run|task|attempt)$/]',
+  'Only run-writes.ts writes runs, tasks and attempts: there each change of state passes the table of transitions.'
+];
+
 export default tseslint.config(
   {
     ignores: [
@@ -145,5 +169,18 @@ export default tseslint.config(
         }
       ]
     }
-  }
+  },
+  forbid(['server/src/**/*.ts'], ['server/src/runs/{run-writes,reconcile}.ts'], ...oneDialect, oneWriter),
+  forbid(['server/src/runs/run-writes.ts'], [], ...oneDialect),
+  forbid(
+    ['server/src/runs/reconcile.ts'],
+    [],
+    ['ImportDeclaration[importKind!="type"]', 'It is pure: it takes facts and gives actions.'],
+    ['NewExpression[callee.name="Date"][arguments.length=0]', 'It is pure: the time is given to it.'],
+    [
+      'MemberExpression[object.name=/^(Date|Math|process|performance)$/][property.name=/^(now|random|hrtime)$/]',
+      'It is pure.'
+    ],
+    ['AwaitExpression', 'It is pure: it takes facts and gives actions.']
+  )
 );
