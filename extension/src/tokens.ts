@@ -9,7 +9,6 @@ import type { EventStream } from './api/event-stream';
 /** The user's settings (schema/plugin.json). */
 export interface ILabscaleOptions {
   snippetSize: number;
-  shardPageSize: number;
   /** 0: no trial. */
   trialSize: number;
 }

@@ -4,16 +4,16 @@ import { expect, type LabPage } from './lab-test';
 const pictures = process.env['LABSCALE_SCREENSHOTS'];
 
 /** Looks at a screen in both themes: every text must stand out; where somebody asked for pictures they are kept. */
-export async function look(page: LabPage, name: string): Promise<void> {
+export async function look(page: LabPage, name: string, toasts = false): Promise<void> {
   for (const theme of ['Dark', 'Light'] as const) {
     await execute(page, 'apputils:change-theme', { theme: `JupyterLab ${theme}` });
     await page.waitForFunction((light) => document.body.dataset['jpThemeLight'] === light, String(theme === 'Light'));
     expect.soft(await faintTexts(page), `faint texts of ${name} in the ${theme.toLowerCase()} theme`).toEqual([]);
     if (pictures === undefined) continue;
-    for (const toast of await page.locator('.Toastify__close-button').all()) await toast.click().catch(() => undefined);
-    // Charts are drawn anew for a theme, and Lab's dialogs and toasts fade.
+    // Charts are drawn anew for a theme, and Lab's dialogs fade.
     await page.waitForTimeout(800);
-    await page.screenshot({ path: `${pictures}/${name}-${theme.toLowerCase()}.png` });
+    const style = toasts ? '' : '.Toastify { display: none }';
+    await page.screenshot({ path: `${pictures}/${name}-${theme.toLowerCase()}.png`, style });
   }
 }
 

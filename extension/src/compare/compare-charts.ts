@@ -43,7 +43,13 @@ export function parallelChart(
     title: null,
     axis: { labelAngle: 0, grid: true, domain: false, ticks: false, labelPadding: 14 }
   };
-  const y = { field: 'height', type: 'quantitative', axis: null, scale: { domain: [-0.05, 1.05] } };
+  const y = { field: 'height', type: 'quantitative', axis: null, scale: { domain: [-0.12, 1.12] } };
+  // Beyond the ends of a column, where no line runs through them.
+  const endText = (at: (height: number) => boolean, dy: number) => ({
+    data: { values: ends.filter(({ height }) => at(height)) },
+    mark: { type: 'text', color: theme.text, fontSize: 11, dy },
+    encoding: { x, y, text: { field: 'text' } }
+  });
   const tooltip = [
     { field: 'set', title: setLabel },
     { field: 'column', title: ' ' },
@@ -67,11 +73,8 @@ export function parallelChart(
         }
       },
       { data: { values }, mark: { type: 'point', filled: true, size: 40 }, encoding: { x, y, color, tooltip } },
-      {
-        data: { values: ends },
-        mark: { type: 'text', color: theme.text, fontSize: 10, align: 'left', dx: 6 },
-        encoding: { x, y, text: { field: 'text' } }
-      }
+      endText((height) => height > 0, -12),
+      endText((height) => height === 0, 12)
     ]
   };
 }

@@ -29,7 +29,7 @@ function setUp(more: Partial<Record<OperationId, ExampleAnswer>> = {}) {
     events: new EventStream(client),
     trans: nullTranslator.load('labscale'),
     serverInfo: () => Promise.resolve(examples<ServerInfo>('ServerInfo')),
-    options: () => Promise.resolve({ snippetSize: 4, shardPageSize: 200, trialSize: 0 })
+    options: () => Promise.resolve({ snippetSize: 4, trialSize: 0 })
   };
   const model = new DatasetModel(labscale);
   const rows = () => Array.from({ length: model.rowCount }, (_, index) => model.row(index));

@@ -7,7 +7,7 @@ import { EventStream } from '../api/event-stream';
 import { ILabscale, type ILabscaleOptions } from '../tokens';
 
 /** As in schema/plugin.json, for an application without a setting registry. */
-const defaultOptions: ILabscaleOptions = { snippetSize: 4, shardPageSize: 200, trialSize: 0 };
+const defaultOptions: ILabscaleOptions = { snippetSize: 4, trialSize: 0 };
 
 /** Gives every panel the client and the events of the labscale server; asks it for nothing by itself. */
 export const servicePlugin: JupyterFrontEndPlugin<ILabscale> = {
