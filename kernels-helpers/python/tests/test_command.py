@@ -17,7 +17,7 @@ from realserver import RealServer
 from workbench import notebook
 
 from labscale.chart import Series, draw, nice_ticks
-from labscale.command import main
+from labscale.command import _parser, main
 from labscale.commands.pairs import parse_pairs, size_bytes, span_seconds
 from labscale.errors import LabscaleError
 
@@ -317,3 +317,17 @@ def test_a_run_can_be_stopped(project: RealServer, run: Any) -> None:
     started = run("run", "Long", "--set", "waiting")
     assert run("stop", started["id"], "--watch", code=1)["state"] == "stopped"
     assert run("runs", "list", "--state", "stopped")["items"][0]["id"] == started["id"]
+
+
+def test_help_says_a_word_of_each_command_and_argument() -> None:
+    def check(parser: argparse.ArgumentParser) -> None:
+        assert parser.description, parser.prog
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for command in action.choices.values():
+                    check(command)
+            else:
+                assert action.help, f"{parser.prog} {action.option_strings or action.dest}"
+
+    check(_parser())
+    assert len(_parser().format_help().splitlines()) < 60

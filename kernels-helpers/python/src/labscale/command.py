@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import sys
+from typing import Any
 
 from labscale import __version__
 from labscale.commands import (
@@ -25,6 +26,19 @@ from labscale.commands import (
 )
 from labscale.commands.answer import Answer
 from labscale.errors import LabscaleError
+
+THE_JOB = """\
+from a folder to derivatives:
+  labscale datasets register scans
+  labscale snippets create scans --name cut
+  labscale snippets notebook cut tune.ipynb
+  labscale params save soft sigma=2.0 --analysis tune.ipynb --snippet cut
+  labscale plan scans --set soft
+  labscale run scans --set soft --watch
+  labscale derivatives fetch latest results
+
+The server is that of the project which the current folder is in, or that of LABSCALE_URL and LABSCALE_TOKEN.
+"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -55,11 +69,34 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says of each command what the list of commands says of it."""
+
+    def __init__(self, *given: Any, **options: Any) -> None:
+        super().__init__(*given, **options)
+        self.register("action", "parsers", _Commands)
+        self._positionals.title = "arguments"
+
+    def add_subparsers(self, **options: Any) -> Any:
+        return super().add_subparsers(title="commands", required=True, **options)
+
+
+class _Commands(argparse._SubParsersAction):
+    def add_parser(self, name: str, **options: Any) -> Any:
+        text = options["help"]
+        return super().add_parser(name, description=f"{text[0].upper()}{text[1:]}.", **options)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="labscale", description="Tune on a snippet, run on every shard.")
+    parser = _Parser(
+        prog="labscale",
+        description="Tune on a snippet, run on every shard.",
+        epilog=THE_JOB,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--version", action="version", version=f"labscale {__version__}")
     parser.add_argument("--json", action="store_true", help="print the answer as one line of JSON")
-    nouns = parser.add_subparsers(metavar="COMMAND", required=True)
+    nouns = parser.add_subparsers(metavar="COMMAND")
     # The flag may also stand at the end, where it must not undo the one before.
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)

@@ -8,7 +8,7 @@ from typing import Any
 
 from labscale.client import call
 from labscale.commands.answer import Answer, fields, local_time, more, table
-from labscale.commands.pairs import parse_pairs, whole
+from labscale.commands.pairs import add_limit, parse_pairs
 from labscale.commands.references import find_analysis, register_notebook
 from labscale.errors import LabscaleError
 from labscale.failure import readable_bytes
@@ -16,7 +16,7 @@ from labscale.failure import readable_bytes
 
 def add(nouns: Any, shared: argparse.ArgumentParser) -> None:
     verbs = nouns.add_parser("analyses", help="register notebooks and commands").add_subparsers(
-        metavar="VERB", required=True
+        metavar="VERB"
     )
     parser = verbs.add_parser(
         "register",
@@ -26,9 +26,14 @@ def add(nouns: Any, shared: argparse.ArgumentParser) -> None:
         "       labscale analyses register --name NAME [options] -- PROGRAM [ARGUMENT ...]",
         epilog="In arguments, {name} is a parameter; {input}, {output} and {shard} are the task's own.",
     )
-    parser.add_argument("words", nargs="+", metavar="NOTEBOOK or PROGRAM")
-    parser.add_argument("--name")
-    parser.add_argument("--description", default="")
+    parser.add_argument(
+        "words",
+        nargs="+",
+        metavar="NOTEBOOK or PROGRAM",
+        help="an .ipynb, or a program",
+    )
+    parser.add_argument("--name", help="default: that of the notebook's file")
+    parser.add_argument("--description", metavar="TEXT", default="", help="what it does")
     parser.add_argument(
         "--output", action="append", default=[], metavar="PATTERN", help="what a task must write"
     )
@@ -43,8 +48,8 @@ def add(nouns: Any, shared: argparse.ArgumentParser) -> None:
     parser.set_defaults(action=_register)
 
     parser = verbs.add_parser("list", parents=[shared], help="analyses, newest first")
-    parser.add_argument("--search", help="words, all of which must occur")
-    parser.add_argument("--limit", type=whole(1), default=50)
+    parser.add_argument("--search", metavar="WORDS", help="words, all of which must occur")
+    add_limit(parser)
     parser.set_defaults(action=_list)
 
     parser = verbs.add_parser("show", parents=[shared], help="one analysis with its contract")

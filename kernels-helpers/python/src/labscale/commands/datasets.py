@@ -9,7 +9,7 @@ from typing import Any
 
 from labscale.client import call, pages
 from labscale.commands.answer import Answer, ProgressLine, fields, labels, local_time, more, table
-from labscale.commands.pairs import parse_pairs, whole
+from labscale.commands.pairs import add_limit, parse_pairs
 from labscale.commands.references import find_dataset, find_dataset_version
 from labscale.errors import LabscaleError
 from labscale.failure import readable_bytes
@@ -17,23 +17,29 @@ from labscale.failure import readable_bytes
 
 def add(nouns: Any, shared: argparse.ArgumentParser) -> None:
     verbs = nouns.add_parser("datasets", help="register folders as datasets and look at them").add_subparsers(
-        metavar="VERB", required=True
+        metavar="VERB"
     )
 
     parser = verbs.add_parser("list", parents=[shared], help="datasets, newest first")
-    parser.add_argument("--search", help="words, all of which must occur")
-    parser.add_argument("--limit", type=whole(1), default=50)
+    parser.add_argument("--search", metavar="WORDS", help="words, all of which must occur")
+    add_limit(parser)
     parser.set_defaults(action=_list)
 
     parser = verbs.add_parser("register", parents=[shared], help="register a folder as a dataset")
     parser.add_argument("path", help="folder, relative to the current one")
     parser.add_argument("--name", help="default: the folder's name")
-    parser.add_argument("--description", default="")
-    parser.add_argument("--layout", choices=["file-per-shard", "folder-per-shard", "pattern"])
+    parser.add_argument("--description", metavar="TEXT", default="", help="what it holds")
+    parser.add_argument(
+        "--layout",
+        choices=["file-per-shard", "folder-per-shard", "pattern"],
+        help="default: each file is a shard",
+    )
     parser.add_argument(
         "--pattern", help="for example sub-{sub}/anat/sub-{sub}_T1w.nii; implies --layout pattern"
     )
-    parser.add_argument("--metadata", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument(
+        "--metadata", action="append", default=[], metavar="NAME=VALUE", help="may be repeated"
+    )
     parser.add_argument(
         "--no-wait", action="store_true", help="return while the shards are still being digested"
     )
@@ -55,7 +61,7 @@ def add(nouns: Any, shared: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("dataset", help="name or id of a dataset, or id of a version")
     parser.add_argument("--filter", help="for example 'sub=01,02 age>60'")
-    parser.add_argument("--limit", type=whole(1), default=50)
+    add_limit(parser)
     parser.set_defaults(action=_shards)
 
 

@@ -10,26 +10,24 @@ from typing import Any
 
 from labscale.client import call, download, pages
 from labscale.commands.answer import Answer, ProgressLine, labels, more, table
-from labscale.commands.pairs import whole
+from labscale.commands.pairs import add_limit
 from labscale.commands.references import find_run
 from labscale.errors import LabscaleError
 from labscale.failure import readable_bytes
 
 
 def add(nouns: Any, shared: argparse.ArgumentParser) -> None:
-    verbs = nouns.add_parser("derivatives", help="what a run published").add_subparsers(
-        metavar="VERB", required=True
-    )
+    verbs = nouns.add_parser("derivatives", help="what a run published").add_subparsers(metavar="VERB")
     parser = verbs.add_parser("list", parents=[shared], help="derivatives in task order")
     parser.add_argument("run", help="id, name or `latest`")
-    parser.add_argument("--limit", type=whole(1), default=50)
+    add_limit(parser)
     parser.set_defaults(action=_list)
 
     parser = verbs.add_parser(
         "fetch", parents=[shared], help="copy derivatives to a folder; whole files are kept"
     )
     parser.add_argument("run", help="id, name or `latest`")
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, help="made where it is not there; a folder in it for each task")
     parser.add_argument("--filter", help="only shards that fit, for example 'sub=01,02'")
     parser.set_defaults(action=_fetch)
 

@@ -87,3 +87,9 @@ def whole(minimum: int) -> Any:
         return int(text)
 
     return parse
+
+
+def add_limit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--limit", type=whole(1), metavar="N", default=50, help="at most so many (default 50)"
+    )

@@ -7,7 +7,7 @@ from typing import Any
 
 from labscale.client import call, pages
 from labscale.commands.answer import Answer, fields, labels, local_time, more, table
-from labscale.commands.pairs import parse_pairs, whole
+from labscale.commands.pairs import add_limit, parse_pairs
 from labscale.commands.references import (
     find_analysis,
     find_analysis_version,
@@ -19,26 +19,32 @@ from labscale.commands.references import (
 
 def add(nouns: Any, shared: argparse.ArgumentParser) -> None:
     verbs = nouns.add_parser("params", help="save, compare and fork parameter sets").add_subparsers(
-        metavar="VERB", required=True
+        metavar="VERB"
     )
     parser = verbs.add_parser(
         "save", parents=[shared], help="save values; a set of that name gets a new version"
     )
-    parser.add_argument("name")
+    parser.add_argument("name", help="of the set; one that is there gets a new version")
     parser.add_argument("values", nargs="*", metavar="NAME=VALUE", help="JSON, else text")
     parser.add_argument("--analysis", required=True, help="name, id, or path of a notebook")
-    parser.add_argument("--note", default="")
-    parser.add_argument("--tag", action="append", default=[])
-    parser.add_argument("--metric", action="append", default=[], metavar="NAME=NUMBER")
+    parser.add_argument("--note", metavar="TEXT", default="", help="in your own words")
+    parser.add_argument("--tag", action="append", default=[], help="may be repeated")
+    parser.add_argument(
+        "--metric",
+        action="append",
+        default=[],
+        metavar="NAME=NUMBER",
+        help="as measured on the snippet; may be repeated",
+    )
     parser.add_argument("--snippet", help="name or id of the snippet that it was tuned on")
     parser.set_defaults(action=_save)
 
     parser = verbs.add_parser("list", parents=[shared], help="parameter sets, newest first")
     parser.add_argument("--analysis", help="name or id")
-    parser.add_argument("--search", help="words, all of which must occur")
+    parser.add_argument("--search", metavar="WORDS", help="words, all of which must occur")
     parser.add_argument("--filter", help="over values and metrics, for example 'sigma>1'")
     parser.add_argument("--order-by", help="created, name, metric:NAME or parameter:NAME, with :asc or :desc")
-    parser.add_argument("--limit", type=whole(1), default=50)
+    add_limit(parser)
     parser.set_defaults(action=_list)
 
     parser = verbs.add_parser("show", parents=[shared], help="one parameter set")
@@ -53,7 +59,7 @@ def add(nouns: Any, shared: argparse.ArgumentParser) -> None:
     parser.add_argument("set", help="name or id of a set")
     parser.add_argument("name", help="of the new set")
     parser.add_argument("values", nargs="*", metavar="NAME=VALUE", help="what is to differ")
-    parser.add_argument("--note", default="")
+    parser.add_argument("--note", metavar="TEXT", default="", help="in your own words")
     parser.set_defaults(action=_fork)
 
     parser = verbs.add_parser("compare", parents=[shared], help="two or more sets side by side")

@@ -12,7 +12,7 @@ from labscale.commands.references import find_dataset
 
 def add(nouns: Any, shared: argparse.ArgumentParser) -> None:
     verbs = nouns.add_parser("queries", help="save filters of a dataset by name").add_subparsers(
-        metavar="VERB", required=True
+        metavar="VERB"
     )
     parser = verbs.add_parser("list", parents=[shared], help="saved queries of a dataset")
     parser.add_argument("dataset", help="name or id")
@@ -20,12 +20,12 @@ def add(nouns: Any, shared: argparse.ArgumentParser) -> None:
 
     parser = verbs.add_parser("save", parents=[shared], help="save a filter")
     parser.add_argument("dataset", help="name or id")
-    parser.add_argument("name")
+    parser.add_argument("name", help="of the query")
     parser.add_argument("filter", help="for example 'sub=01,02 age>60'")
     parser.set_defaults(action=_save)
 
     parser = verbs.add_parser("delete", parents=[shared], help="delete a saved query")
-    parser.add_argument("query", metavar="ID")
+    parser.add_argument("query", metavar="ID", help="as `labscale queries list` shows it")
     parser.set_defaults(action=_delete)
 
 

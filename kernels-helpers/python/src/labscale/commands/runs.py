@@ -9,7 +9,7 @@ from typing import Any
 
 from labscale.client import call, pages
 from labscale.commands.answer import Answer, ProgressLine, fields, local_time, more, seconds, table
-from labscale.commands.pairs import size_bytes, span_seconds, whole
+from labscale.commands.pairs import add_limit, size_bytes, span_seconds, whole
 from labscale.commands.references import (
     find_analysis_version,
     find_dataset,
@@ -31,7 +31,7 @@ def add(nouns: Any, shared: argparse.ArgumentParser) -> None:
 
     parser = nouns.add_parser("run", parents=[shared], help="promote: run parameter sets over a dataset")
     _add_promotion(parser)
-    parser.add_argument("--name")
+    parser.add_argument("--name", help="of the run; default: analysis on dataset")
     parser.add_argument(
         "--watch", action="store_true", help="wait until it has ended; exit code 1 where it failed"
     )
@@ -42,13 +42,11 @@ def add(nouns: Any, shared: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="id, name or `latest`")
     parser.set_defaults(action=_watch)
 
-    verbs = nouns.add_parser("runs", help="list and look at runs").add_subparsers(
-        metavar="VERB", required=True
-    )
+    verbs = nouns.add_parser("runs", help="list and look at runs").add_subparsers(metavar="VERB")
     parser = verbs.add_parser("list", parents=[shared], help="runs, newest first")
-    parser.add_argument("--search", help="words, all of which must occur")
-    parser.add_argument("--state")
-    parser.add_argument("--limit", type=whole(1), default=50)
+    parser.add_argument("--search", metavar="WORDS", help="words, all of which must occur")
+    parser.add_argument("--state", help="for example failed")
+    add_limit(parser)
     parser.set_defaults(action=_list)
     parser = verbs.add_parser("show", parents=[shared], help="one run")
     parser.add_argument("run", help="id, name or `latest`")
@@ -76,7 +74,12 @@ def add(nouns: Any, shared: argparse.ArgumentParser) -> None:
 def _add_promotion(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", help="name or id of a dataset, or id of a version")
     parser.add_argument(
-        "--set", action="append", required=True, dest="sets", metavar="SET", help="may be repeated"
+        "--set",
+        action="append",
+        required=True,
+        dest="sets",
+        metavar="SET",
+        help="name or id, or id of a version; may be repeated",
     )
     parser.add_argument("--analysis", help="default: the latest version of that of the first set")
     parser.add_argument("--filter", help="only shards that fit, for example 'sub=01,02'")
@@ -84,7 +87,12 @@ def _add_promotion(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trial", type=whole(1), metavar="N", help="do N tasks first and wait for the release"
     )
-    parser.add_argument("--trial-order", choices=["random", "largest", "first"], default="random")
+    parser.add_argument(
+        "--trial-order",
+        choices=["random", "largest", "first"],
+        default="random",
+        help="default random",
+    )
     parser.add_argument(
         "--no-reuse", action="store_true", help="run every task even where its derivative exists"
     )

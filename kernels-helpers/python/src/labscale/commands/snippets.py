@@ -9,26 +9,24 @@ from typing import Any
 
 from labscale.client import call
 from labscale.commands.answer import Answer, fields, labels, local_time, more, table
-from labscale.commands.pairs import whole
+from labscale.commands.pairs import add_limit, whole
 from labscale.commands.references import find_analysis, find_dataset, find_dataset_version, find_snippet
 from labscale.errors import LabscaleError
 
 
 def add(nouns: Any, shared: argparse.ArgumentParser) -> None:
-    verbs = nouns.add_parser("snippets", help="cut a few shards to tune on").add_subparsers(
-        metavar="VERB", required=True
-    )
+    verbs = nouns.add_parser("snippets", help="cut a few shards to tune on").add_subparsers(metavar="VERB")
     parser = verbs.add_parser("create", parents=[shared], help="cut a seeded selection of shards")
     parser.add_argument("dataset", help="name or id of a dataset, or id of a version")
     parser.add_argument("--count", type=whole(1), default=4, help="shards (default 4)")
     parser.add_argument("--filter", default="", help="for example 'sub=01,02 age>60'")
     parser.add_argument("--seed", type=whole(0), help="default: chosen and recorded")
-    parser.add_argument("--name")
+    parser.add_argument("--name", help="default: one is made up")
     parser.set_defaults(action=_create)
 
     parser = verbs.add_parser("list", parents=[shared], help="snippets, newest first")
     parser.add_argument("--dataset", help="name or id")
-    parser.add_argument("--limit", type=whole(1), default=50)
+    add_limit(parser)
     parser.set_defaults(action=_list)
 
     parser = verbs.add_parser("show", parents=[shared], help="one snippet with its shards")

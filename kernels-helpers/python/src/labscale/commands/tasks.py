@@ -9,7 +9,7 @@ from typing import Any
 
 from labscale.client import call, pages
 from labscale.commands.answer import Answer, labels, seconds, table
-from labscale.commands.pairs import whole
+from labscale.commands.pairs import add_limit, whole
 from labscale.commands.references import find_run
 from labscale.errors import LabscaleError
 
@@ -20,8 +20,8 @@ def add(nouns: Any, shared: argparse.ArgumentParser) -> None:
     parser = nouns.add_parser("tasks", parents=[shared], help="tasks of a run, and why some failed")
     parser.add_argument("run", help="id, name or `latest`")
     parser.add_argument("--state", help="for example failed")
-    parser.add_argument("--search", help="words in the shard's key or entities")
-    parser.add_argument("--limit", type=whole(1), default=50)
+    parser.add_argument("--search", metavar="WORDS", help="words in the shard's key or entities")
+    add_limit(parser)
     parser.set_defaults(action=_tasks)
 
     parser = nouns.add_parser(
@@ -33,7 +33,7 @@ def add(nouns: Any, shared: argparse.ArgumentParser) -> None:
     parser.add_argument("--tail", type=whole(1), metavar="BYTES", help="only the end of the log")
     parser.add_argument("--follow", action="store_true", help="go on until the attempt has ended")
     parser.add_argument("--search", metavar="TEXT", help="lines with this text, over all tasks")
-    parser.add_argument("--limit", type=whole(1), default=50, help="of a search")
+    add_limit(parser)
     parser.set_defaults(action=_logs)
 
 
