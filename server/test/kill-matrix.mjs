@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const rounds = process.argv[2] ?? '20';
-const jest = fileURLToPath(import.meta.resolve('jest/bin/jest.js'));
+const jest = fileURLToPath(import.meta.resolve('jest/bin/jest'));
 const child = spawn(process.execPath, ['--experimental-vm-modules', jest, 'test/kill.spec.ts'], {
   cwd: fileURLToPath(new URL('..', import.meta.url)),
   env: { ...process.env, LABSCALE_KILL_ROUNDS: rounds },
