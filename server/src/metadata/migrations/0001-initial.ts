@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 
-/** Every row has an owner; sharing and roles add tables, they do not change these. */
+/** Every row has an owner, but for index rows, which hang off one that has; sharing and roles add tables, they do not change these. */
 export async function up(database: Kysely<unknown>): Promise<void> {
   await database.schema
     .createTable('dataset')
