@@ -177,7 +177,7 @@ export function compose(config: Config, metadata: Metadata, logger: Logger): Ser
     new RunPlanner(database, access, derivatives, new Interpreters(place), runner.capacity),
     runWrites,
     hands,
-    new RunSteering(database, hands, runWrites, runEvents, runEnd),
+    new RunSteering(database, hands, runWrites, runEvents, runEnd, publisher),
     new RunLogs(objects),
     runner,
     events,

@@ -9,5 +9,7 @@ export function openLog(file: string, level: string): Logger {
   if (size > largestBytes) renameSync(file, `${file}.1`);
   // Written at once and by this thread: pino's transports are worker threads that load files, of which a bundle has none.
   const sink = destination({ dest: file, sync: true, mode: 0o600 });
+  // Where the disk is full a line is lost; the server goes on.
+  sink.on('error', () => {});
   return pino({ level, base: null }, sink);
 }

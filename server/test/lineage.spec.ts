@@ -245,6 +245,24 @@ describe('lineage', () => {
     ];
     expect(await lineageOf('a 1')).toEqual(edges);
     expect(await lineageOf('v 2')).toEqual(edges);
+    // Only the first version of a fork is forked from anything.
+    const fork = await server.call('forkParameterSet', {
+      params: { parameterSetId: set.id },
+      body: { name: 'w', versionId: set.latestVersion.id, values: { offset: 3 } }
+    });
+    const second = await server.call('createParameterSetVersion', {
+      params: { parameterSetId: fork.id },
+      body: { analysisVersionId, values: { offset: 4 } }
+    });
+    Object.assign(made, { 'w 1': fork.latestVersion.id, 'w 2': second.latestVersion.id });
+    const forked = [
+      ...['a 1 values-for v 1', 'a 1 values-for w 1', 'a 1 values-for w 2'],
+      ...['v 1 forked-from w 1', 'w 1 previous-version w 2']
+    ];
+    expect(await lineageOf('w 2')).toEqual(forked);
+    expect(await lineageOf('v 1')).toEqual([
+      ...['a 1 values-for v 1', 'v 1 forked-from w 1', 'v 1 previous-version v 2', 'w 1 previous-version w 2']
+    ]);
   });
 
   test('goes on without what was deleted', async () => {

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -20,8 +20,50 @@ export async function bundleServer(): Promise<{ file: string; remove: () => Prom
   return { file: outfile, remove: () => rm(folder, { recursive: true, force: true }) };
 }
 
-function spawnServer(file: string, project: string, environment: Environment): ChildProcess {
-  return spawn(process.execPath, [file], {
+/** A disk of its own, of a size, that a server sees at a folder; it goes with the server and its workers. */
+export interface SmallDisk {
+  folder: string;
+  sizeBytes: number;
+}
+
+/** The command line below `sh`, after which `exec "$@"` keeps the process id. */
+function onSmallDisk({ folder, sizeBytes }: SmallDisk, command: string[]): string[] {
+  const script = 'mount -t tmpfs -o "size=$1,mode=700" none "$2" && shift 2 && exec "$@"';
+  return [
+    'unshare',
+    '--user',
+    '--map-root-user',
+    '--mount',
+    'sh',
+    '-c',
+    script,
+    'sh',
+    String(sizeBytes),
+    folder,
+    ...command
+  ];
+}
+
+/** Whether this machine lets a test have disks of its own; says so where not. */
+export function canMount(): boolean {
+  const { status } = spawnSync('unshare', [
+    '--user',
+    '--map-root-user',
+    '--mount',
+    'mount',
+    '-t',
+    'tmpfs',
+    'none',
+    '/mnt'
+  ]);
+  if (status !== 0)
+    console.warn('Skipped: what needs a full disk, as this machine lets nobody mount one (unshare --user --mount).');
+  return status === 0;
+}
+
+function spawnServer(file: string, project: string, environment: Environment, disk?: SmallDisk): ChildProcess {
+  const [program, ...rest] = disk ? onSmallDisk(disk, [process.execPath, file]) : [process.execPath, file];
+  return spawn(program!, rest, {
     cwd: project,
     env: {
       PATH: process.env['PATH'] ?? '',
@@ -70,9 +112,10 @@ export interface ServerProcess extends Pick<TestServer, 'call' | 'project'> {
 export async function startServerProcess(
   file: string,
   project: string,
-  environment: Environment = {}
+  environment: Environment = {},
+  disk?: SmallDisk
 ): Promise<ServerProcess> {
-  const child = spawnServer(file, project, environment);
+  const child = spawnServer(file, project, environment, disk);
   let said = '';
   child.stderr!.setEncoding('utf8').on('data', (part: string) => (said += part));
   const gone = once(child, 'exit').then(([, signal]) => signal as NodeJS.Signals | null);
@@ -85,7 +128,8 @@ export async function startServerProcess(
     project,
     pid: child.pid!,
     url: listening,
-    dataFolder: join(project, '.labscale'),
+    // As the server sees it, whose disks may be its own.
+    dataFolder: join(disk ? `/proc/${child.pid}/root` : '/', project, '.labscale'),
     gone,
     exitCode: () => child.exitCode,
     call: async (id, input = {}) => {

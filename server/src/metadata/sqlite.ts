@@ -41,8 +41,14 @@ export function sqliteDialect(file: string): { dialect: Dialect; raw: DatabaseSy
           reader,
           all: (parameters: readonly unknown[]) => statement.all(...(parameters as Values)),
           run: (parameters: readonly unknown[]) => {
-            const { changes, lastInsertRowid } = statement.run(...(parameters as Values));
-            return { changes, lastInsertRowid };
+            try {
+              const { changes, lastInsertRowid } = statement.run(...(parameters as Values));
+              return { changes, lastInsertRowid };
+            } catch (error) {
+              // Where the disk is full SQLite rolls back by itself; Kysely would then tell of this and not of the disk.
+              if (sql === 'rollback' && !raw.isTransaction) return { changes: 0, lastInsertRowid: 0 };
+              throw error;
+            }
           },
           // A statement of its own: an open iterator and a second use of one statement would disturb each other.
           iterate: (parameters: readonly unknown[]) =>

@@ -3,7 +3,7 @@ import type { DerivativeVersions } from '../datasets/derivative-versions.js';
 import type { ShardRepository } from '../datasets/shard-repository.js';
 import type { Database, Writing } from '../metadata/database.js';
 import type { ObjectStore } from '../objects/object-store.js';
-import type { AttemptReport } from '../runner/runner.js';
+import { readClaim } from './attempt-report.js';
 import type { DerivativeRepository, Made } from './derivative-repository.js';
 import { derivativeShards, type DerivativeEntry } from './derivative-shards.js';
 import type { FaultPoint } from './fault-point.js';
@@ -40,10 +40,15 @@ export class Publisher {
     private readonly fault: FaultPoint
   ) {}
 
+  /** Whether the manifest is there: from then on nothing can be added to what the run publishes. */
+  async hasManifest(runId: string): Promise<boolean> {
+    return (await this.objects.head(manifestKey(runId))) !== undefined;
+  }
+
   /** Publishes a run in the state `publishing`, or returns the tasks whose objects are not all there, which must run again. */
   async publish(runId: string): Promise<number[]> {
-    const key = `runs/${runId}/derivatives.json`;
-    if ((await this.objects.head(key)) === undefined) {
+    const key = manifestKey(runId);
+    if (!(await this.hasManifest(runId))) {
       // What is reused was made safe before the run that made it was published.
       if (await this.#madeAny(runId)) await this.objects.sync();
       this.fault('after-sync');
@@ -233,9 +238,9 @@ export class Publisher {
 
   /** What the attempt that holds the claim of a task made. */
   async #madeBy(runId: string, taskIndex: number): Promise<Made | undefined> {
-    const bytes = await this.objects.get(`runs/${runId}/claims/${taskIndex}.json`);
-    if (bytes === undefined) return undefined;
-    const { attempt, objects } = JSON.parse(bytes.toString('utf8')) as AttemptReport;
+    const claim = await readClaim(this.objects, runId, taskIndex);
+    if (claim === undefined) return undefined;
+    const { attempt, objects } = claim;
     const folder = `runs/${runId}/attempts/${taskIndex}/${attempt}/out`;
     return {
       madeBy: { runId, taskIndex, attempt },
@@ -252,6 +257,10 @@ export class Publisher {
     }
     return true;
   }
+}
+
+function manifestKey(runId: string): string {
+  return `runs/${runId}/derivatives.json`;
 }
 
 /** Results in the order of the items, few of them under way at once. */

@@ -1,6 +1,7 @@
 import type { Resources, TaskState } from '@labscale/schema';
 import type { Database } from '../metadata/database.js';
 import { ProblemError } from '../problem-error.js';
+import type { Publisher } from './publish.js';
 import type { RunEnd } from './run-end.js';
 import type { RunEvents } from './run-events.js';
 import { hasEnded } from './run-states.js';
@@ -20,7 +21,8 @@ export class RunSteering {
     private readonly hands: RunsInHand,
     private readonly writes: RunWrites,
     private readonly events: RunEvents,
-    private readonly end: RunEnd
+    private readonly end: RunEnd,
+    private readonly publisher: Publisher
   ) {}
 
   /** Begins a run whose intent is committed. */
@@ -73,6 +75,12 @@ export class RunSteering {
           state === 'succeeded' || state === 'publishing'
             ? 'What the run made is published; nothing can be added to it. Promote again: what is published is reused.'
             : `The run is ${state}; its tasks cannot run again. Promote again.`
+        );
+      }
+      // Its publishing broke off behind the point of no return, as where the disk was full.
+      if (state === 'failed' && (await this.publisher.hasManifest(runId))) {
+        throw conflict(
+          'What the run made is set down to be published; nothing can be added to it. Publish it, then promote again: what is published is reused.'
         );
       }
       const failed = await this.#findFailed(runId, selection);

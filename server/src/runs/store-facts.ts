@@ -1,5 +1,6 @@
 import type { ObjectStore } from '../objects/object-store.js';
 import type { AttemptReport } from '../runner/runner.js';
+import { readClaim, readReport } from './attempt-report.js';
 import type { Flight, LiveRun, RunnerNews } from './live-run.js';
 import { attemptKey, type StoreFacts } from './reconcile.js';
 
@@ -7,11 +8,10 @@ import { attemptKey, type StoreFacts } from './reconcile.js';
 export async function readStoreFacts(objects: ObjectStore, live: LiveRun, news: RunnerNews): Promise<StoreFacts> {
   const facts = { claims: new Map<number, AttemptReport>(), reports: new Map<string, AttemptReport>() };
   const read = async (flight: Flight) => {
-    const { index, attempt } = flight;
-    const claim = await readReport(objects, `runs/${live.id}/claims/${index}.json`);
-    if (claim !== undefined) facts.claims.set(index, claim);
+    const claim = await readClaim(objects, live.id, flight.index);
+    if (claim !== undefined) facts.claims.set(flight.index, claim);
     else if (!news.reports.has(attemptKey(flight))) {
-      const report = await readReport(objects, `runs/${live.id}/attempts/${index}/${attempt}/report.json`);
+      const report = await readReport(objects, live.id, flight);
       if (report !== undefined) facts.reports.set(attemptKey(flight), report);
     }
   };
@@ -21,9 +21,4 @@ export async function readStoreFacts(objects: ObjectStore, live: LiveRun, news: 
   });
   await Promise.all(over.map(read));
   return facts;
-}
-
-async function readReport(objects: ObjectStore, key: string): Promise<AttemptReport | undefined> {
-  const bytes = await objects.get(key);
-  return bytes === undefined ? undefined : (JSON.parse(bytes.toString('utf8')) as AttemptReport);
 }
