@@ -40,6 +40,7 @@ export async function reloadLab(page: LabPage, tab: string): Promise<void> {
   await page.mainFrame().goto(page.url());
   await page.locator('#jupyterlab-splash').waitFor({ state: 'detached' });
   await page.waitForFunction(() => 'jupyterapp' in window);
+  await page.evaluate(() => (window as unknown as { jupyterapp: { restored: Promise<void> } }).jupyterapp.restored);
 }
 
 async function savedMainArea(page: LabPage): Promise<string> {

@@ -156,4 +156,26 @@ describe('EventStream', () => {
     server.stream.dispose();
     jest.useRealTimers();
   });
+
+  it('says that events were missed when it is let in after a refusal, and knows of no place to resume from', async () => {
+    jest.useFakeTimers();
+    const server = new Server();
+    server.refuse = true;
+    const reset = jest.fn();
+    server.stream.on('reset', reset);
+    await turns();
+    server.refuse = false;
+    jest.advanceTimersByTime(1_000);
+    await turns();
+    expect(server.requests).toHaveLength(2);
+    expect(reset).toHaveBeenCalledTimes(1);
+    server.end();
+    await turns();
+    jest.advanceTimersByTime(1_000);
+    await turns();
+    expect(server.requests).toHaveLength(3);
+    expect(reset).toHaveBeenCalledTimes(1);
+    server.stream.dispose();
+    jest.useRealTimers();
+  });
 });

@@ -69,6 +69,7 @@ export class EventStream implements IDisposable {
 
   private async _run(signal: AbortSignal): Promise<void> {
     let delayMs = firstDelayMs;
+    let refused = false;
     while (!signal.aborted) {
       try {
         const headers: Record<string, string> = { Accept: 'text/event-stream' };
@@ -77,9 +78,13 @@ export class EventStream implements IDisposable {
         if (signal.aborted) return;
         this._setConnected(true);
         delayMs = firstDelayMs;
+        // What was asked for meanwhile was refused too, and without a place to resume from the server cannot tell.
+        if (refused && this._lastEventId === null) this._emit({ type: 'reset' });
+        refused = false;
         await this._read(response, signal);
       } catch (error) {
         if (isAborted(error) || signal.aborted) return;
+        refused = true;
       }
       if (signal.aborted) return;
       this._setConnected(false);

@@ -133,7 +133,7 @@ function AboutEditor(props: IAboutEditorProps): JSX.Element {
         />
       </div>
       <div className="jp-Labscale-Field">
-        <span>{trans.__('Metadata (values as JSON: "text", 3, true)')}</span>
+        <span className="jp-Labscale-Field-label">{trans.__('Metadata (values as JSON: "text", 3, true)')}</span>
         {entries.map((entry) => (
           <div key={entry.id} className="jp-Labscale-Field-row">
             <input

@@ -70,9 +70,9 @@ function DerivativeRow(props: IDerivativeRowProps): JSX.Element | null {
         </button>
       </td>
       <td>
-        {run.analysis.name} {run.analysis.number}
+        {run.analysis.name} {trans.__('v%1', run.analysis.number)}
       </td>
-      <td>{run.parameterSets.map((set) => `${set.name} ${set.number}`).join(', ')}</td>
+      <td>{run.parameterSets.map((set) => `${set.name} ${trans.__('v%1', set.number)}`).join(', ')}</td>
       <td>{run.dataset.number}</td>
       <td title={run.finishedAt ?? undefined}>{run.finishedAt === null ? '' : formatAge(run.finishedAt)}</td>
       <td>

@@ -61,14 +61,11 @@ export function DatasetHeader(props: IDatasetHeaderProps): JSX.Element {
           {' · '}
           {formatAge(version.createdAt)}
         </span>
-        <button
-          type="button"
-          className="jp-Labscale-Button"
-          disabled={dataset.source.kind !== 'folder'}
-          onClick={props.onCheck}
-        >
-          {trans.__('Check for new data')}
-        </button>
+        {dataset.source.kind === 'folder' && (
+          <button type="button" className="jp-Labscale-Button" onClick={props.onCheck}>
+            {trans.__('Check for new data')}
+          </button>
+        )}
         <button
           type="button"
           className="jp-Labscale-Button jp-mod-accept"

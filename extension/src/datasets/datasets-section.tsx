@@ -176,7 +176,9 @@ function drawRow(model: DatasetModel, index: number, trans: TranslationBundle): 
       return drawn(
         <>
           {toggle(row.expanded)}
-          {label(queryIcon, row.query.name, row.query.filter)}
+          <queryIcon.react tag="span" className="jp-Labscale-Row-icon" />
+          <span className="jp-Labscale-grow jp-Labscale-Row-name">{row.query.name}</span>
+          <span className="jp-Labscale-dim jp-Labscale-Row-detail">{row.query.filter}</span>
         </>,
         { expanded: row.expanded, title: row.query.filter }
       );

@@ -63,7 +63,7 @@ export function FilterBar(props: IFilterBarProps): JSX.Element {
           value={query?.id ?? ''}
           onChange={(event) => change(queries.find((one) => one.id === event.target.value)?.filter ?? '')}
         >
-          <option value="">{filter === '' ? trans.__('All shards') : trans.__('Own filter')}</option>
+          <option value="">{filter === '' || query ? trans.__('All shards') : trans.__('Own filter')}</option>
           {queries.map((one) => (
             <option key={one.id} value={one.id}>
               {one.name}

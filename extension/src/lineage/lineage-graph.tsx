@@ -27,8 +27,16 @@ export interface ILineageGraphProps {
 export function LineageGraph(props: ILineageGraphProps): JSX.Element {
   const { lineage, trans, open } = props;
   const layout = React.useMemo(() => layOutLineage(lineage), [lineage]);
+  const scroller = React.useRef<HTMLDivElement>(null);
+  const focused = layout.nodes.find(({ node }) => node.id === lineage.focus);
+  const middle = focused && focused.x + nodeWidth / 2;
+  React.useLayoutEffect(() => {
+    const element = scroller.current;
+    // What one asked about is in sight, however much lies before it.
+    if (element && middle !== undefined) element.scrollLeft = middle - element.clientWidth / 2;
+  }, [middle]);
   return (
-    <div className="jp-Labscale-Lineage" role="group" aria-label={trans.__('Lineage')}>
+    <div ref={scroller} className="jp-Labscale-Lineage" role="group" aria-label={trans.__('Lineage')}>
       <div className="jp-Labscale-Lineage-canvas" style={{ width: layout.width, height: layout.height }}>
         <svg width={layout.width} height={layout.height} aria-hidden="true">
           {layout.edges.map((edge) => (
@@ -106,7 +114,7 @@ function Node(props: INodeProps): JSX.Element {
   const { node } = placed;
   const icon = icons[node.noun];
   const noun = nounText(node.noun, trans);
-  const number = node.number === null ? '' : ` ${node.number}`;
+  const number = node.number === null ? '' : ` ${trans.__('v%1', node.number)}`;
   return (
     <button
       type="button"

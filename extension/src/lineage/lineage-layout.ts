@@ -22,10 +22,10 @@ export interface ILineageLayout {
 
 export const nodeWidth = 190;
 export const nodeHeight = 44;
-const columnGap = 56;
+const columnGap = 44;
 const rowGap = 14;
 const laneHeight = 6;
-const margin = 16;
+const margin = 4;
 
 /** What takes room in a column: a node, or the lane of an edge that passes by. */
 interface ISlot {

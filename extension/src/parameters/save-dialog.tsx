@@ -20,7 +20,7 @@ export async function showSaveDialog(
   contents: Contents.IManager
 ): Promise<ParameterSet | null> {
   const { trans } = labscale;
-  const holder: { form: ISaveForm | null } = { form: null };
+  const holder: IHolder = { form: null, gathering: null };
   let sent = '';
   let key = UUID.uuid4();
   return showFormDialog<ParameterSet>({
@@ -30,7 +30,8 @@ export async function showSaveDialog(
     className: 'jp-Labscale-SaveDialog',
     body: () => <SaveBody holder={holder} panel={panel} labscale={labscale} />,
     submit: async () => {
-      const { form } = holder;
+      // Enter may be quicker than the kernel.
+      const form = holder.form ?? (await holder.gathering?.catch(() => null)) ?? null;
       if (form === null) return null;
       const problem = formProblem(form, trans);
       if (problem !== null) throw new Error(problem);
@@ -44,8 +45,14 @@ export async function showSaveDialog(
   });
 }
 
+interface IHolder {
+  form: ISaveForm | null;
+  /** What the form is being made from. */
+  gathering: Promise<ISaveForm> | null;
+}
+
 interface ISaveBodyProps {
-  holder: { form: ISaveForm | null };
+  holder: IHolder;
   panel: NotebookPanel;
   labscale: ILabscale;
 }
@@ -59,10 +66,11 @@ function SaveBody(props: ISaveBodyProps): JSX.Element {
   React.useEffect(() => {
     let wanted = true;
     setError(null);
-    gatherDraft(panel, labscale).then(
-      (draft) => {
+    holder.gathering = gatherDraft(panel, labscale).then(newForm);
+    holder.gathering.then(
+      (form) => {
         if (!wanted) return;
-        holder.form = newForm(draft);
+        holder.form = form;
         draw();
       },
       (reason: unknown) => wanted && setError(reason)

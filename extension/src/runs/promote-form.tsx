@@ -203,6 +203,7 @@ function Where(props: IFormProps): JSX.Element {
   const { model, trans } = props;
   const { choice, dataset, datasets, queries } = model;
   const latest = dataset?.latestVersion;
+  const query = queries.find(({ filter }) => filter === choice.filter);
   return (
     <>
       <SectionHeader title={trans.__('On what')} />
@@ -251,12 +252,12 @@ function Where(props: IFormProps): JSX.Element {
           <select
             id="labscale-promote-query"
             className="jp-Labscale-Input"
-            value={queries.find(({ filter }) => filter === choice.filter)?.id ?? ''}
+            value={query?.id ?? ''}
             onChange={(event) =>
               model.choose({ filter: queries.find(({ id }) => id === event.target.value)?.filter ?? '' })
             }
           >
-            <option value="">{choice.filter === '' ? trans.__('All shards') : trans.__('Own filter')}</option>
+            <option value="">{choice.filter === '' || query ? trans.__('All shards') : trans.__('Own filter')}</option>
             {queries.map(({ id, name }) => (
               <option key={id} value={id}>
                 {name}

@@ -9,6 +9,7 @@ import { setSnippet } from '../datasets/open-snippet';
 import { ILabscale, ISidebar } from '../tokens';
 import { labscaleIcon } from '../ui/icons';
 import type { ITourStep } from './tour-steps';
+import { visibleBox } from './visible-box';
 
 const demo = { name: 'Handwritten digits', folder: 'digits/data', notebook: 'digits/denoise.ipynb' };
 
@@ -49,6 +50,10 @@ export const tourPlugin: JupyterFrontEndPlugin<void> = {
     launcher?.add({ command: CommandIDs.takeTour, category: 'Other', rank: 4, args: { isLauncher: true } });
   }
 };
+
+function inSight(element: HTMLElement | null): HTMLElement | null {
+  return visibleBox(element) === null ? null : element;
+}
 
 function visible(selector: string): HTMLElement | null {
   for (const element of document.querySelectorAll<HTMLElement>(selector)) {
@@ -147,7 +152,8 @@ function tourSteps(
         showNotebook();
         parametersCell()?.scrollIntoView({ block: 'center' });
       },
-      target: parametersCell,
+      // Lab goes to the last cell that it ran.
+      target: () => inSight(parametersCell()) ?? inSight(visible('.jp-NotebookPanel .jp-OutputArea-output img')),
       missing: trans.__('The cell is in the notebook: scroll up to it, or go one step back and choose "Open it".'),
       action: {
         label: trans.__('Run all cells'),
