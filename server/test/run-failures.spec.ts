@@ -66,6 +66,37 @@ describe('a notebook that', () => {
     expect(items[0]!.text).not.toMatch(/\u001b/);
   });
 
+  test('has a syntax error fails before any of that cell has run, and says where', async () => {
+    const tasks = await failedTasks(await promotionOf(await notebookThat("print('never')\ndef broken(:")));
+    for (const task of tasks) {
+      expect(task).toMatchObject({
+        exitKind: 'exception',
+        reason: expect.stringContaining('SyntaxError: invalid syntax')
+      });
+    }
+    const { runId } = tasks[0]!;
+    const { text } = await server.call('getLog', { params: { runId, index: 0, attempt: 1 } });
+    expect(text).toContain('def broken(:');
+    expect(text).not.toMatch(/^never$/m);
+    const { items } = await server.call('listFailures', { params: { runId } });
+    expect(items).toMatchObject([{ count: 3, title: 'SyntaxError: invalid syntax' }]);
+  });
+
+  test('prints without end keeps a log of its head and its tail, and the disk its room', async () => {
+    const body = "import sys\nfor line in range(400_000): sys.stdout.write(f'line {line} ' + 'x' * 90 + '\\n')";
+    const only = { ...(await promotionOf(await notebookThat(body))), filter: shardName(0) };
+    const { id: runId } = await promote(server, only);
+    await runIn(server, runId, 'succeeded');
+    const params = { runId, index: 0, attempt: 1 };
+    const head = await server.call('getLog', { params, query: { offset: 0, limit: 65_536 } });
+    const tail = await server.call('getLog', { params });
+    expect(head.text).toContain('line 0 x');
+    expect(tail.text).toContain('line 399999 x');
+    // The worker's own limit; what stood between is counted in a line of its own.
+    expect(tail.sizeBytes).toBeLessThan(17 * 1_048_576);
+    expect(tail).toMatchObject({ ended: true, nextOffset: tail.sizeBytes });
+  });
+
   test('kills its kernel', async () => {
     const body = 'import os, signal; os.kill(os.getpid(), signal.SIGKILL)';
     const tasks = await failedTasks(await promotionOf(await notebookThat(body)));
