@@ -26,7 +26,6 @@ let bundled: Awaited<ReturnType<typeof bundleServer>>;
 let project: string;
 let server: ServerProcess;
 let promotions: Promotion[];
-let runsBefore = 0;
 
 beforeAll(async () => {
   bundled = await bundleServer();
@@ -81,8 +80,14 @@ describe.each([...faultPointNames])('a server that is killed at %s', (point) => 
       const key = `${point}-${round}`;
 
       server = await startServerProcess(bundled.file, project, { LABSCALE_FAULT_POINT: `${point}:${nth}` });
+      const { total: runsBefore } = await server.call('listRuns', {});
       // The answer may never come: the client asks again with its key, as any client does.
-      await promote(server, promotion, key).catch(() => undefined);
+      const begun = await promote(server, promotion, key).catch(() => undefined);
+      if (nth > 1 && begun !== undefined) {
+        // What is done for many tasks together may come by less often than that: then the end comes after the run.
+        const done = await runIn(server, begun.id, 'succeeded').catch(() => undefined);
+        if (done !== undefined) await server.kill();
+      }
       expect(await server.gone).toBe('SIGKILL');
 
       server = await startServerProcess(bundled.file, project);
@@ -92,7 +97,6 @@ describe.each([...faultPointNames])('a server that is killed at %s', (point) => 
         await checkWhole(runId);
         const { total } = await server.call('listRuns', {});
         expect(total - runsBefore).toBe(1);
-        runsBefore = total;
       } finally {
         await server.stop();
       }
