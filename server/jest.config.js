@@ -1,6 +1,6 @@
 export default {
   testMatch: ['<rootDir>/test/**/*.spec.ts'],
-  // Types are checked by `tsc --build`; here each file is only translated, so a test starts in a moment.
+  // Types are checked by `npm run check:types`; here each file is only translated, so a test starts in a moment.
   transform: { '\\.ts$': '<rootDir>/test/esbuild-transform.mjs' },
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': ['$1', '$1.js'] },

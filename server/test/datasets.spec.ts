@@ -517,7 +517,12 @@ describe('shards', () => {
       first ||= cursor ?? '';
     }
     expect(keys).toEqual(await keysOf(dataset, ''));
-    for (const query of [{ cursor: 'x' }, { cursor: first, filter: 'sub=01' }, { cursor: first.slice(1) }]) {
+    const wrong: Record<string, string>[] = [
+      { cursor: 'x' },
+      { cursor: first, filter: 'sub=01' },
+      { cursor: first.slice(1) }
+    ];
+    for (const query of wrong) {
       expect(await server.problem('listShards', { params, query })).toMatchObject({ code: 'CURSOR_INVALID' });
     }
     expect(await server.problem('listShardChanges', { params, query: { cursor: first } })).toMatchObject({
