@@ -54,6 +54,7 @@ export class LocalRunner implements Runner {
       this.#endOverdue(Date.now());
       void this.#lookAfterAdopted();
     }, lookEveryMs).unref();
+    this.#sweepEarlierWorkers();
   }
 
   onEvent(listener: (event: RunnerEvent) => void): void {
@@ -322,10 +323,16 @@ export class LocalRunner implements Runner {
     await rm(join(this.place.dataFolder, 'scratch', runId), { recursive: true, force: true, maxRetries: 3 });
   }
 
+  /** Removes what workers of earlier servers leave, also those whose run had ended: nobody else asks for them. */
+  #sweepEarlierWorkers(): void {
+    if (this.#closed || this.#livingWorkers().every(({ workerId }) => this.#own.has(workerId))) return;
+    setTimeout(() => this.#sweepEarlierWorkers(), lookEveryMs).unref();
+  }
+
   /** Workers on record that live, those of earlier servers included; what dead ones left is removed on the way. */
-  #livingWorkers(runId: string): WorkerRecord[] {
+  #livingWorkers(runId?: string): (WorkerRecord & { workerId: string })[] {
     const folder = join(this.place.dataFolder, 'workers');
-    const living: WorkerRecord[] = [];
+    const living: (WorkerRecord & { workerId: string })[] = [];
     const names = existsSync(folder) ? readdirSync(folder) : [];
     for (const workerId of new Set(names.map((name) => parse(name).name))) {
       let record: WorkerRecord | undefined;
@@ -335,7 +342,7 @@ export class LocalRunner implements Runner {
         // It has removed its record at its end; its log may still be there.
       }
       if (record !== undefined && startTicksOf(record.pid) === record.startTicks) {
-        if (record.runId === runId) living.push(record);
+        if (runId === undefined || record.runId === runId) living.push({ ...record, workerId });
       } else if (!this.#own.has(workerId)) {
         for (const extension of ['json', 'log']) rmSync(join(folder, `${workerId}.${extension}`), { force: true });
       }
