@@ -208,7 +208,9 @@ async def _wait(event: asyncio.Event, seconds: float) -> None:
 def _why(output: IO[bytes], code: int) -> str:
     output.seek(0)
     lines = output.read().decode(errors="replace").strip().splitlines()
-    return lines[-1][:1_000] if lines else f"The labscale server ended with code {code}."
+    # A program names itself in a terminal; here the title above says who speaks.
+    said = lines[-1].removeprefix("labscale: ") if lines else ""
+    return said[:1_000] or f"The labscale server ended with code {code}."
 
 
 def _unexpected(error: Exception) -> ServerUnavailable:

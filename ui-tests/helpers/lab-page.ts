@@ -30,12 +30,14 @@ export async function execute(page: LabPage, command: string, args: Record<strin
   );
 }
 
-/** Loads Lab anew, after it has saved that the tab with this name is open. */
-export async function reloadLab(page: LabPage, tab: string): Promise<void> {
-  const id = await page.getByRole('tab', { name: tab }).getAttribute('data-id');
+/** Loads Lab anew, after it has saved that the tab with this name is open, and what else is to be kept. */
+export async function reloadLab(page: LabPage, tab: string, ...kept: string[]): Promise<void> {
+  const id = await page.getByRole('tab', { name: tab, exact: true }).getAttribute('data-id');
   const own = id?.split('-').at(-1) ?? '';
   expect(own).not.toBe('');
-  await expect.poll(() => savedMainArea(page)).toContain(own);
+  await expect.poll(async () => (await savedWorkspace(page))['layout-restorer:data']).toContain(own);
+  for (const text of kept)
+    await expect.poll(async () => Object.values(await savedWorkspace(page)).join()).toContain(text);
   // By the frame: Galata's own reload waits for a launcher, and here other pages are restored.
   await page.mainFrame().goto(page.url());
   await page.locator('#jupyterlab-splash').waitFor({ state: 'detached' });
@@ -43,11 +45,16 @@ export async function reloadLab(page: LabPage, tab: string): Promise<void> {
   await page.evaluate(() => (window as unknown as { jupyterapp: { restored: Promise<void> } }).jupyterapp.restored);
 }
 
-async function savedMainArea(page: LabPage): Promise<string> {
+/** What Lab keeps of the workspace, as JSON by key; of the layout the main area. */
+async function savedWorkspace(page: LabPage): Promise<Record<string, string>> {
   return page.evaluate(async () => {
-    const workspace = (await (await fetch('/lab/api/workspaces/default')).json()) as {
-      data: { 'layout-restorer:data'?: { main: unknown } };
-    };
-    return JSON.stringify(workspace.data['layout-restorer:data']?.main ?? null);
+    const { data } = (await (await fetch('/lab/api/workspaces/default')).json()) as { data: Record<string, unknown> };
+    const layout = (data['layout-restorer:data'] ?? {}) as { main?: unknown };
+    return Object.fromEntries(
+      Object.entries({ ...data, 'layout-restorer:data': layout.main ?? null }).map(([key, value]) => [
+        key,
+        JSON.stringify(value)
+      ])
+    );
   });
 }

@@ -50,6 +50,12 @@ export const comparePlugin: JupyterFrontEndPlugin<void> = {
         try {
           const versions = given.length >= 2 ? given : await showChooseDialog(given, labscale);
           if (versions === null) return;
+          // By what it compares, so that it is found again after a reload.
+          const id = `labscale-compare-${versions.join('-')}`;
+          if (tracker.find((one) => one.id === id)) {
+            app.shell.activateById(id);
+            return;
+          }
           const content = new ComparePage({
             versions,
             labscale,
@@ -63,6 +69,7 @@ export const comparePlugin: JupyterFrontEndPlugin<void> = {
           content.title.closable = true;
           const page = new MainAreaWidget({ content });
           page.toolbar.hide();
+          page.id = id;
           app.shell.add(page, 'main');
           await tracker.add(page);
           app.shell.activateById(page.id);

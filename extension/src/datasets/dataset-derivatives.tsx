@@ -77,7 +77,7 @@ function DerivativeRow(props: IDerivativeRowProps): JSX.Element | null {
       <td title={run.finishedAt ?? undefined}>{run.finishedAt === null ? '' : formatAge(run.finishedAt)}</td>
       <td>
         {openRun && (
-          <button type="button" className="jp-Labscale-Button jp-mod-minimal" onClick={() => openRun(run.id)}>
+          <button type="button" className="jp-Labscale-Link" onClick={() => openRun(run.id)}>
             {trans.__('Open run')}
           </button>
         )}

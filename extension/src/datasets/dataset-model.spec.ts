@@ -106,6 +106,18 @@ describe('DatasetModel', () => {
     model.dispose();
   });
 
+  it('goes on to what comes where a row that is being fetched was chosen', async () => {
+    const { model } = setUp();
+    model.resume();
+    await settle();
+    model.expand(0, true);
+    model.select(1);
+    expect(model.selected?.kind).toBe('loading');
+    await settle();
+    expect(model.selected?.kind).toBe('version');
+    model.dispose();
+  });
+
   it('says why a branch is empty, and fetches it again on retry', async () => {
     let broken = true;
     const { model, rows, expand } = setUp({

@@ -304,8 +304,19 @@ export class DatasetModel implements IDisposable {
     }
     this._stretches = stretches;
     this._rowCount = start;
-    this._selectedIndex = this._selectedKey === null ? null : this._find(this._selectedKey);
+    this._findSelected();
     this._changed.emit();
+  }
+
+  private _findSelected(): void {
+    const before = this._selectedIndex;
+    const key = this._selectedKey;
+    this._selectedIndex = key === null ? null : this._find(key);
+    // Who went on to what was still being fetched goes on to what came.
+    if (this._selectedIndex !== null || before === null || before >= this._rowCount || !key?.endsWith('/loading'))
+      return;
+    this._selectedIndex = before;
+    this._selectedKey = this.row(before).key;
   }
 
   private _find(key: string): number | null {

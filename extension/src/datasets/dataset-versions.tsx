@@ -59,7 +59,7 @@ export function DatasetVersions(props: IDatasetVersionsProps): JSX.Element {
               <td>
                 <button
                   type="button"
-                  className="jp-Labscale-Button jp-mod-minimal"
+                  className="jp-Labscale-Link"
                   onClick={() => model.show({ versionId: version.id, tab: 'shards' })}
                 >
                   {trans.__('Show shards')}

@@ -72,7 +72,11 @@ function Datasets(props: IDatasetsProps): JSX.Element {
           rowKey={(index) => model.row(index).key}
           selectedIndex={model.selectedIndex}
           onSelect={(index) => model.select(index)}
-          onOpen={(index) => actions.open(model.row(index))}
+          onOpen={(index) => {
+            const row = model.row(index);
+            if (row.kind === 'failed') row.retry();
+            else actions.open(row);
+          }}
           onExpand={(index, expanded) => model.expand(index, expanded)}
           onMenu={(index, x, y) => actions.menu(model.row(index), x, y)}
           onRange={ensure}
@@ -189,9 +193,7 @@ function drawRow(model: DatasetModel, index: number, trans: TranslationBundle): 
       return drawn(
         <>
           <span className="jp-Labscale-grow jp-Labscale-Problem">{text.why}</span>
-          <button type="button" className="jp-Labscale-Button jp-mod-minimal" onClick={row.retry}>
-            {trans.__('Retry')}
-          </button>
+          <span className="jp-Labscale-Link">{trans.__('Retry')}</span>
         </>,
         { title: [text.what, text.why, text.mend ?? ''].join('\n') }
       );

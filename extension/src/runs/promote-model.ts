@@ -112,6 +112,8 @@ export interface IPromoteStart {
   analysisVersionId?: string;
   datasetVersionId?: string;
   filter?: string;
+  /** Of the page, the same after a reload of Lab. */
+  pageId?: string;
   /** As the form had it when Lab was loaded anew. */
   how?: Pick<IPromoteChoice, 'trial' | 'resources' | 'reuse'>;
 }

@@ -16,7 +16,7 @@ import { IStateDB } from '@jupyterlab/statedb';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { stopIcon, Toolbar } from '@jupyterlab/ui-components';
 import type { ParameterSet, Run } from '@labscale/schema';
-import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
+import { UUID, type ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { CommandIDs, paletteCategory } from '../commands';
 import { objectPath } from '../objects/object-path';
 import { readyParameters } from '../parameters/ready-parameters';
@@ -219,6 +219,7 @@ export const runPlugin: JupyterFrontEndPlugin<void> = {
             analysisVersionId: { type: 'string', description: 'Analysis version; that of the first set by default.' },
             datasetVersionId: { type: 'string', description: 'Dataset version; the one it was tuned on by default.' },
             filter: { type: 'string', description: 'Only shards that fit this filter.' },
+            pageId: { type: 'string', description: 'Of the page, as it is kept over a reload.' },
             how: { type: 'object', description: 'Trial, resources and reuse, as the form keeps them over a reload.' },
             toolbar: { type: 'boolean', description: 'True for the short label of a toolbar.' }
           }
@@ -266,6 +267,7 @@ export const runPlugin: JupyterFrontEndPlugin<void> = {
       content.title.closable = true;
       const page = new MainAreaWidget({ content });
       page.toolbar.hide();
+      page.id = start.pageId ?? `labscale-promote-${UUID.uuid4()}`;
       app.shell.add(page, 'main');
       await forms.add(page);
       saveOnChange(forms, page, promotion.changed, () => promotion.choice);
@@ -416,6 +418,7 @@ export const runPlugin: JupyterFrontEndPlugin<void> = {
           ...(choice.analysisVersionId === null ? {} : { analysisVersionId: choice.analysisVersionId }),
           ...(choice.datasetVersionId === null ? {} : { datasetVersionId: choice.datasetVersionId }),
           filter: choice.filter,
+          pageId: page.id,
           how: { trial: choice.trial, resources: choice.resources, reuse: choice.reuse }
         };
       },
@@ -436,6 +439,7 @@ function readStart(
     ...text('analysisVersionId'),
     ...text('datasetVersionId'),
     ...text('filter'),
+    ...text('pageId'),
     ...(isHow(how) ? { how } : {})
   };
 }

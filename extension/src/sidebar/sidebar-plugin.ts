@@ -40,7 +40,8 @@ class Sidebar extends SidePanel implements ISidebar {
     if (!section) return;
     this._app.shell.activateById(this.id);
     (this.content as AccordionPanel).expand(index);
-    section.widget.activate();
+    // The palette gives the focus back to the main area after the command; this comes after that.
+    requestAnimationFrame(() => section.widget.activate());
   }
 
   private readonly _sections: ISidebarSection[] = [];

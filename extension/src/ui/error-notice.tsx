@@ -52,14 +52,16 @@ export function ErrorNotice(props: IErrorNoticeProps): JSX.Element {
   return (
     // Not `jp-mod-error`: a dialog of Lab that has one of that class in it cannot be accepted.
     <div className="jp-Labscale-Notice jp-mod-problem" role="alert">
-      <div className="jp-Labscale-Notice-what">{what}</div>
+      <div className="jp-Labscale-Notice-head">
+        <div className="jp-Labscale-Notice-what">{what}</div>
+        {onRetry && (
+          <button type="button" className="jp-Labscale-Button" onClick={onRetry}>
+            {trans.__('Retry')}
+          </button>
+        )}
+      </div>
       <div className="jp-Labscale-Notice-why">{why}</div>
       {mend !== null && <div className="jp-Labscale-Notice-mend">{mend}</div>}
-      {onRetry && (
-        <button type="button" className="jp-Labscale-Button" onClick={onRetry}>
-          {trans.__('Retry')}
-        </button>
-      )}
     </div>
   );
 }

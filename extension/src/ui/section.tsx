@@ -1,4 +1,5 @@
 import { searchIcon } from '@jupyterlab/ui-components';
+import type { Message } from '@lumino/messaging';
 import * as React from 'react';
 import { focusFirst } from './focus-first';
 import { LazyReactWidget } from './lazy-react-widget';
@@ -19,6 +20,7 @@ export class Section extends LazyReactWidget {
   ) {
     super();
     this.id = id;
+    this.node.tabIndex = -1;
     this.addClass(cssClass);
     this.visibilityChanged.connect((_, visible) => (visible ? model.resume() : model.pause()));
   }
@@ -28,9 +30,36 @@ export class Section extends LazyReactWidget {
   }
 
   protected override onActivateRequest(): void {
-    focusFirst(this.node, '[role="tree"], [role="listbox"]', 'input');
+    focusFirst(this.node, list, 'input');
+    if (this.node.querySelector(list) !== null) return;
+    // Opened for the first time it has nothing to give the focus to before its model has answered.
+    if (!this.node.contains(document.activeElement)) this.node.focus({ preventScroll: true });
+    this._drawn.observe(this.node, { childList: true, subtree: true });
   }
+
+  protected override onBeforeHide(msg: Message): void {
+    this._drawn.disconnect();
+    super.onBeforeHide(msg);
+  }
+
+  override dispose(): void {
+    this._drawn.disconnect();
+    super.dispose();
+  }
+
+  private readonly _drawn = new MutationObserver(() => {
+    const found = this.node.querySelector<HTMLElement>(list);
+    if (!found) return;
+    this._drawn.disconnect();
+    const { activeElement } = document;
+    if (!this.node.contains(activeElement)) return;
+    // Who types already is left alone.
+    if (!(activeElement instanceof HTMLInputElement) || activeElement.value === '')
+      found.focus({ preventScroll: true });
+  });
 }
+
+const list = '[role="tree"], [role="listbox"]';
 
 /** The field above the list of a section. */
 export function SearchField(props: {
