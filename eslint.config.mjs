@@ -7,6 +7,14 @@ const imports = (files, ...patterns) => ({
   files,
   rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns }] }
 });
+const noMarkup = {
+  selector: 'JSXAttribute[name.name="dangerouslySetInnerHTML"]',
+  message: 'Text from data or users must never become markup.'
+};
+const untranslated = (selector) => ({
+  selector,
+  message: 'What people read goes through the translator: trans.__(…).'
+});
 const never = (group, message) => ({ group, message });
 const typesOnly = (group, message) => ({ group, message, allowTypeImports: true });
 
@@ -88,13 +96,7 @@ export default tseslint.config(
           message: 'Text from data or users must never become markup.'
         }))
       ],
-      'no-restricted-syntax': [
-        'error',
-        {
-          selector: 'JSXAttribute[name.name="dangerouslySetInnerHTML"]',
-          message: 'Text from data or users must never become markup.'
-        }
-      ],
+      'no-restricted-syntax': ['error', noMarkup],
       // Logs of programs are full of control characters, and what guards against them has to name them.
       'no-control-regex': 'off',
       eqeqeq: ['error', 'always', { null: 'ignore' }],
@@ -128,6 +130,21 @@ export default tseslint.config(
       ...reactHooks.configs.recommended.rules,
       // JupyterLab groups the ids of commands in a namespace.
       '@typescript-eslint/no-namespace': 'off'
+    }
+  },
+  {
+    files: ['extension/src/**/*.tsx'],
+    ignores: ['**/*.spec.tsx'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        noMarkup,
+        untranslated('JSXText[value=/[A-Za-z]{2}/]'),
+        untranslated('JSXExpressionContainer > Literal[value=/[A-Za-z]{2}/]'),
+        untranslated(
+          'JSXAttribute[name.name=/^(aria-label|title|placeholder|alt|label)$/] > Literal[value=/[A-Za-z]{2}/]'
+        )
+      ]
     }
   },
 
