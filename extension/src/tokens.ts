@@ -42,8 +42,8 @@ export interface ISidebarSection {
 /** The one left sidebar of Labscale, an accordion of sections. */
 export interface ISidebar {
   addSection(section: ISidebarSection): void;
-  /** Opens the sidebar with this section unfolded and gives it the focus. */
-  reveal(id: string): void;
+  /** Opens the sidebar with this section unfolded, and gives it the focus unless `focus` is false. */
+  reveal(id: string, focus?: boolean): void;
 }
 export const ISidebar = new Token<ISidebar>(
   'jupyterlab-labscale:ISidebar',

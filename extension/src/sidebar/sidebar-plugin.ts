@@ -34,12 +34,13 @@ class Sidebar extends SidePanel implements ISidebar {
     this.insertWidget(index, widget);
   }
 
-  reveal(id: string): void {
+  reveal(id: string, focus = true): void {
     const index = this._sections.findIndex((section) => section.id === id);
     const section = this._sections[index];
     if (!section) return;
     this._app.shell.activateById(this.id);
     (this.content as AccordionPanel).expand(index);
+    if (!focus) return;
     // The palette gives the focus back to the main area after the command; this comes after that.
     requestAnimationFrame(() => section.widget.activate());
   }

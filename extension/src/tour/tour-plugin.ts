@@ -123,7 +123,7 @@ function tourSteps(
         'A dataset is a folder seen as **shards**: pieces that are worked on one by one. Its files stay where they are. The demo is %1: 100 small stacks of pictures.',
         demo.name
       ),
-      show: () => sidebar.reveal('labscale-datasets'),
+      show: () => sidebar.reveal('labscale-datasets', false),
       target: () => visible('#labscale-datasets'),
       action: {
         label: trans.__('Register it'),
@@ -138,7 +138,7 @@ function tourSteps(
       text: trans.__(
         'The scissors cut a **snippet**, a few shards picked by a seed, and open it in a notebook. Here it goes into a notebook that takes noise out of pictures.'
       ),
-      show: () => sidebar.reveal('labscale-datasets'),
+      show: () => sidebar.reveal('labscale-datasets', false),
       target: () => visible('.jp-Labscale-Sidebar [data-command="labscale:open-snippet"]'),
       action: { label: trans.__('Open it'), run: openNotebook, goesOn: true }
     },
@@ -197,7 +197,7 @@ function tourSteps(
       ),
       target: () => visible('.jp-Labscale-RunPage') ?? visible('#labscale-runs'),
       show: () => {
-        if (!visible('.jp-Labscale-RunPage')) void commands.execute(CommandIDs.showRuns);
+        if (!visible('.jp-Labscale-RunPage')) sidebar.reveal('labscale-runs', false);
       },
       missing: trans.__('Start a run from the plan to see it.')
     },
