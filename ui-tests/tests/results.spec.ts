@@ -79,7 +79,7 @@ test('results are a dataset of their own: previews, queries, and the way back', 
     await object.selectOption('overview.png');
     await expect(preview.locator('.jp-ImageViewer img')).toBeVisible();
     await page.getByRole('tab', { name: 'Labscale' }).click();
-    await look(page, 'results-dataset');
+    await look(page, 'previews');
     expect(
       (await page.request.get(new URL('/api/kernels', page.url()).href).then((answer) => answer.json())).length
     ).toBe(0);

@@ -36,7 +36,8 @@ test('the tour leads from the launcher to the derivatives', async ({ page, proje
 
   await test.step('all cells are run, and what is lit can be used', async () => {
     await card.getByRole('button', { name: 'Run all cells' }).click();
-    await expect(page.locator('.jp-OutputArea-output img').first()).toBeVisible();
+    await expect(page.locator('.jp-OutputArea-output img').first()).toBeInViewport();
+    await expect(light).toBeVisible();
     await look(page, 'tour-notebook');
     await next();
     await expect(card.getByRole('heading', { name: 'Save parameters' })).toBeVisible();

@@ -48,7 +48,7 @@ test('a data scientist tunes on a snippet, runs on every shard and finds the res
     const source = (await page.notebook.getCellTextInput(1)) ?? '';
     await page.notebook.setCell(1, 'code', source.replace('sigma = 1.5', 'sigma = 0.6'));
     await page.notebook.run();
-    await expect(page.locator('.jp-OutputArea-output img').first()).toBeVisible();
+    await page.locator('.jp-OutputArea-output img').first().scrollIntoViewIfNeeded();
     await look(page, 'tuned');
   });
 
@@ -81,14 +81,24 @@ test('a data scientist tunes on a snippet, runs on every shard and finds the res
   await test.step('watch it to its end', async () => {
     await expect(page.getByText('Published 100 derivatives').first()).toBeVisible({ timeout: 120_000 });
     await expect(page.getByRole('region', { name: 'Charts' }).locator('canvas, svg').first()).toBeVisible();
+    await page.getByRole('tab', { name: 'Labscale' }).click();
+    await page.getByRole('application', { name: /^Tasks/ }).click({ position: { x: 200, y: 90 } });
+    await expect(page.getByLabel('Selected task').getByText('psnr')).toBeVisible();
     await look(page, 'run');
   });
 
   await test.step('find the results again', async () => {
     await reloadLab(page, 'denoise on Handwritten digits');
     await expect(page.getByText('Published 100 derivatives').first()).toBeVisible();
-    await page.getByRole('tab', { name: 'Labscale' }).click();
-    await expect(page.getByRole('treeitem', { name: /denoise/ }).first()).toBeVisible();
+    await page
+      .getByRole('treeitem', { name: /denoise/ })
+      .first()
+      .click();
+    const table = page.locator('.jp-Labscale-ShardTable:visible .lm-DataGrid');
+    await table.click({ position: { x: 60, y: 28 + 2 * 24 + 12 } });
+    const preview = page.locator('.jp-Labscale-Preview:visible');
+    await preview.getByLabel('Object of the shard').selectOption('overview.png');
+    await expect(preview.locator('.jp-ImageViewer img')).toBeVisible();
     await look(page, 'results');
   });
 

@@ -162,6 +162,9 @@ function Log(props: ILogProps): JSX.Element {
       />
     );
   }
+  if (tail.ended && tail.text === '') {
+    return <div className="jp-Labscale-Field-help">{trans.__('It wrote nothing into its log.')}</div>;
+  }
   return (
     <>
       {tail.cut && (
@@ -179,7 +182,7 @@ function Log(props: ILogProps): JSX.Element {
           stuck.current = scrollTop + clientHeight >= scrollHeight - 8;
         }}
       >
-        {tail.loading ? trans.__('Loading…') : tail.text === '' ? trans.__('(nothing was written)') : tail.text}
+        {tail.loading ? trans.__('Loading…') : tail.text === '' ? trans.__('(nothing yet)') : tail.text}
       </pre>
     </>
   );

@@ -13,6 +13,8 @@ import { visibleBox } from './visible-box';
 
 const demo = { name: 'Handwritten digits', folder: 'digits/data', notebook: 'digits/denoise.ipynb' };
 
+const pictureSelector = '.jp-NotebookPanel .jp-OutputArea-output img';
+
 /** The tour through the main job, on the demo data. */
 export const tourPlugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyterlab-labscale:tour',
@@ -153,11 +155,14 @@ function tourSteps(
         parametersCell()?.scrollIntoView({ block: 'center' });
       },
       // Lab goes to the last cell that it ran.
-      target: () => inSight(parametersCell()) ?? inSight(visible('.jp-NotebookPanel .jp-OutputArea-output img')),
+      target: () => inSight(parametersCell()) ?? inSight(visible(pictureSelector)),
       missing: trans.__('The cell is in the notebook: scroll up to it, or go one step back and choose "Open it".'),
       action: {
         label: trans.__('Run all cells'),
-        run: async () => void (await commands.execute('notebook:run-all-cells'))
+        run: async () => {
+          await commands.execute('notebook:run-all-cells');
+          visible(pictureSelector)?.scrollIntoView({ block: 'center' });
+        }
       }
     },
     {
