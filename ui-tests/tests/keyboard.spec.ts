@@ -15,7 +15,7 @@ async function smallProject(project: LabscaleProject, name: string) {
   const analysis = await project.registerNotebook(`${folder}.ipynb`, {
     parameters: 'factor = 2.0',
     cells: [
-      'import labscale',
+      'import labscale\nprint(factor)',
       'value = factor * int(labscale.shard().path().read_text())\nlabscale.metric(value=value)',
       '(labscale.output() / "value.txt").write_text(str(value))'
     ]
@@ -195,7 +195,7 @@ test('every command is in the palette or described, and the shortcuts of the not
     await page.locator('.jp-Notebook:visible').click({ position: { x: 5, y: 5 } });
     await page.keyboard.press('Control+Alt+P');
     // Nothing was saved of this notebook yet: that comes first, and Enter does it.
-    await expect(dialog.getByText('Save parameters')).toBeVisible();
+    await expect(dialog.getByLabel('Name', { exact: true })).toBeFocused();
     await page.keyboard.press('Enter');
     await expect(page.locator('.jp-Labscale-Promote-run')).toBeVisible();
     await expect(page.locator('.jp-Labscale-Promote-run')).toBeFocused();

@@ -1,4 +1,4 @@
-import { look, reloadLab } from '../helpers/lab-page';
+import { execute, look, reloadLab } from '../helpers/lab-page';
 import { expect, test } from '../helpers/lab-test';
 
 test.use({ labName: 'whole-job', examples: true });
@@ -90,6 +90,7 @@ test('a data scientist tunes on a snippet, runs on every shard and finds the res
   await test.step('find the results again', async () => {
     await reloadLab(page, 'denoise on Handwritten digits');
     await expect(page.getByText('Published 100 derivatives').first()).toBeVisible();
+    await execute(page, 'labscale:show-datasets');
     await page
       .getByRole('treeitem', { name: /denoise/ })
       .first()
