@@ -162,12 +162,18 @@ test('every command is in the palette or described, and the shortcuts of the not
     await choosePalette(page, 'Show Parameter Sets');
     const tree = page.getByRole('tree', { name: 'Parameter sets by analysis' });
     await expect(tree).toBeFocused();
+    // The sets come after their analysis: until then there is nothing below it to go to.
+    for (const name of ['probes times 2', 'probes times 3']) {
+      await expect(tree.getByRole('checkbox', { name })).toBeVisible();
+    }
     await page.keyboard.press('Home');
     await page.keyboard.press('ArrowDown');
-    const name = (await tree.getByRole('treeitem', { selected: true }).textContent()) ?? '';
+    const selected = tree.getByRole('treeitem', { selected: true });
+    await expect(selected).toHaveAttribute('aria-level', '2');
     await page.keyboard.press('Enter');
-    await expect(page.getByRole('main').getByRole('heading', { level: 1 })).toBeVisible();
-    expect(name).toContain((await page.getByRole('main').getByRole('heading', { level: 1 }).textContent()) ?? '?');
+    const heading = page.getByRole('main').getByRole('heading', { level: 1 });
+    await expect(heading).toBeVisible();
+    await expect(selected).toContainText((await heading.textContent()) ?? '?');
     await tree.focus();
     await page.keyboard.press(' ');
     await page.keyboard.press('ArrowDown');

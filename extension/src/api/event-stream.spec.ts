@@ -91,7 +91,7 @@ describe('EventStream', () => {
     expect(server.requests).toHaveLength(1);
     server.send(`id: 5\nevent: changed\ndata: ${JSON.stringify(changed)}\n\n`);
     await turns();
-    expect(seen).toEqual(['1 ds-1', '2 ds-1']);
+    expect(seen).toEqual(['reset', '1 ds-1', '2 ds-1']);
     server.stream.dispose();
   });
 
@@ -157,7 +157,7 @@ describe('EventStream', () => {
     jest.useRealTimers();
   });
 
-  it('says that events were missed when it is let in after a refusal, and knows of no place to resume from', async () => {
+  it('says that events may have been missed before it was let in first, and not where it resumes', async () => {
     jest.useFakeTimers();
     const server = new Server();
     server.refuse = true;
@@ -169,6 +169,8 @@ describe('EventStream', () => {
     await turns();
     expect(server.requests).toHaveLength(2);
     expect(reset).toHaveBeenCalledTimes(1);
+    server.send('id: 5\n\n');
+    await turns();
     server.end();
     await turns();
     jest.advanceTimersByTime(1_000);

@@ -69,7 +69,6 @@ export class EventStream implements IDisposable {
 
   private async _run(signal: AbortSignal): Promise<void> {
     let delayMs = firstDelayMs;
-    let refused = false;
     while (!signal.aborted) {
       try {
         const headers: Record<string, string> = { Accept: 'text/event-stream' };
@@ -78,13 +77,12 @@ export class EventStream implements IDisposable {
         if (signal.aborted) return;
         this._setConnected(true);
         delayMs = firstDelayMs;
-        // What was asked for meanwhile was refused too, and without a place to resume from the server cannot tell.
-        if (refused && this._lastEventId === null) this._emit({ type: 'reset' });
-        refused = false;
+        // What was read before events were heard may have changed since, or was refused too; without a place to resume
+        // from the server cannot tell.
+        if (this._lastEventId === null) this._emit({ type: 'reset' });
         await this._read(response, signal);
       } catch (error) {
         if (isAborted(error) || signal.aborted) return;
-        refused = true;
       }
       if (signal.aborted) return;
       this._setConnected(false);

@@ -3,6 +3,7 @@ import type { Analysis, Dataset, ParameterSet, ParameterSetVersion, Plan, Run } 
 import type { OperationId } from '@labscale/schema/operations';
 import { exampleClient, examples, page, problemResponse, type ExampleAnswer } from '../api/example-answers';
 import { ApiError } from '../api/client';
+import { Events } from '../api/example-events';
 import {
   emptyChoice,
   estimateText,
@@ -45,7 +46,7 @@ function setUp(start: IPromoteStart, more: Partial<Record<OperationId, ExampleAn
     createRun: () => run,
     ...more
   });
-  const model = new PromoteModel(client, start);
+  const model = new PromoteModel(client, new Events(), start);
   const asked = (operation: OperationId) => requests.filter((one) => one.operation === operation);
   return { model, asked };
 }

@@ -14,8 +14,10 @@ import { UUID } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
 import { Signal, type ISignal } from '@lumino/signaling';
 import { isAborted, type LabscaleClient } from '../api/client';
+import type { EventStream } from '../api/event-stream';
 import { formatCount } from '../ui/format-count';
 import { formatDuration } from '../ui/format-duration';
+import { newestRun } from './newest-run';
 
 export type TrialOrder = NonNullable<Promotion['trial']>['order'];
 
@@ -126,6 +128,7 @@ const pageLimit = 200;
 export class PromoteModel implements IDisposable {
   constructor(
     private readonly _client: Pick<LabscaleClient, 'call'>,
+    private readonly _events: Pick<EventStream, 'on'>,
     private readonly _start: IPromoteStart,
     /** Tasks to do first unless one chooses otherwise; 0 for all at once. */
     private readonly _trialSize: number = 0
@@ -245,12 +248,14 @@ export class PromoteModel implements IDisposable {
   async promote(): Promise<Run | null> {
     const promotion = toPromotion(this.choice);
     if (promotion === null || this.starting) return null;
-    this._key ??= UUID.uuid4();
+    const idempotencyKey = (this._key ??= UUID.uuid4());
     this.starting = true;
     this.startError = null;
     this._changed.emit();
     try {
-      return await this._client.call('createRun', { body: { promotion }, idempotencyKey: this._key });
+      return await newestRun(this._events, () =>
+        this._client.call('createRun', { body: { promotion }, idempotencyKey })
+      );
     } catch (error) {
       this.startError = error;
       return null;

@@ -2,6 +2,7 @@ import type { Resources, Run } from '@labscale/schema';
 import * as React from 'react';
 import type { ILabscale } from '../tokens';
 import { showFormDialog } from '../ui/form-dialog';
+import { newestRun } from './newest-run';
 import { ResourceFields } from './resource-fields';
 
 export interface IRetryChoice {
@@ -13,7 +14,7 @@ export interface IRetryChoice {
 
 /** Asks with what failed tasks are to run again, and runs them; null where it was cancelled. */
 export async function showRetryDialog(run: Run, choice: IRetryChoice, labscale: ILabscale): Promise<Run | null> {
-  const { trans, client } = labscale;
+  const { trans, client, events } = labscale;
   const form: { resources: Partial<Resources> } = { resources: {} };
   return showFormDialog<Run>({
     title: trans._n('Run %1 failed task again', 'Run %1 failed tasks again', choice.count),
@@ -21,14 +22,16 @@ export async function showRetryDialog(run: Run, choice: IRetryChoice, labscale: 
     accept: trans.__('Retry'),
     body: () => <RetryForm form={form} run={run} labscale={labscale} />,
     submit: () =>
-      client.call('retryRun', {
-        params: { runId: run.id },
-        body: {
-          ...(choice.failureGroup === undefined ? {} : { failureGroup: choice.failureGroup }),
-          ...(choice.taskIndexes === undefined ? {} : { taskIndexes: choice.taskIndexes }),
-          ...(Object.keys(form.resources).length === 0 ? {} : { resources: form.resources })
-        }
-      })
+      newestRun(events, () =>
+        client.call('retryRun', {
+          params: { runId: run.id },
+          body: {
+            ...(choice.failureGroup === undefined ? {} : { failureGroup: choice.failureGroup }),
+            ...(choice.taskIndexes === undefined ? {} : { taskIndexes: choice.taskIndexes }),
+            ...(Object.keys(form.resources).length === 0 ? {} : { resources: form.resources })
+          }
+        })
+      )
   });
 }
 

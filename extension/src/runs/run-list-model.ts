@@ -49,6 +49,7 @@ export class RunListModel implements IDisposable {
 
   /** A run as it is now; a new one goes to the top, unless a search is on. */
   take(run: Run): void {
+    this._told?.set(run.id, run);
     const at = this.runs.findIndex(({ id }) => id === run.id);
     if (at >= 0) this.runs = this.runs.map((one, index) => (index === at ? run : one));
     else if (this.search.trim() === '') {
@@ -73,11 +74,15 @@ export class RunListModel implements IDisposable {
   async refresh(): Promise<void> {
     this._abort?.abort();
     const { signal } = (this._abort = new AbortController());
+    const told = (this._told = new Map<string, Run>());
     try {
       const limit = Math.min(1_000, Math.max(pageLimit, this.runs.length));
       const page = await this._client.call('listRuns', { query: this._query(limit), signal });
       this.runs = page.items;
       this.total = page.total;
+      // What was told while the list was read is as new as the list, or newer.
+      this._told = null;
+      told.forEach((run) => this.take(run));
       this._cursor = page.nextCursor;
       this.error = null;
     } catch (error) {
@@ -123,6 +128,8 @@ export class RunListModel implements IDisposable {
   private readonly _changed = new Signal<this, void>(this);
   private _listening: IDisposable | null = null;
   private _abort: AbortController | null = null;
+  /** While the list is read: the runs that events tell of. */
+  private _told: Map<string, Run> | null = null;
   private _cursor: string | null = null;
   private _reading = false;
   private _timer = 0;

@@ -1,8 +1,7 @@
 import type { Run, ServerEvent, TaskColumns } from '@labscale/schema';
-import { DisposableDelegate } from '@lumino/disposable';
 import type { OperationId } from '@labscale/schema/operations';
 import { exampleClient, examples, problemResponse, type ExampleAnswer } from '../api/example-answers';
-import type { EventStream } from '../api/event-stream';
+import { Events } from '../api/example-events';
 import { RunModel } from './run-model';
 import { countTaskStates } from './task-states';
 
@@ -20,22 +19,6 @@ const columns: TaskColumns = {
   entities: {},
   metrics: {}
 };
-
-/** The events of a server, given by hand. */
-class Events implements Pick<EventStream, 'on'> {
-  readonly listeners = new Map<string, Set<(event: never) => void>>();
-  on(type: string, listener: (event: never) => void): DisposableDelegate {
-    const listeners = this.listeners.get(type) ?? new Set();
-    this.listeners.set(type, listeners.add(listener));
-    return new DisposableDelegate(() => void listeners.delete(listener));
-  }
-  emit(event: ServerEvent): void {
-    this.listeners.get(event.type)?.forEach((listener) => listener(event as never));
-  }
-  get heard(): boolean {
-    return [...this.listeners.values()].some((listeners) => listeners.size > 0);
-  }
-}
 
 beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());

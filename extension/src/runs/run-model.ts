@@ -93,7 +93,7 @@ export class RunModel implements IDisposable {
     if (this.error === null) await this._readDetails();
   }
 
-  /** The answer of an operation on this run is newer than what is shown. */
+  /** As an operation on this run left it. */
   setRun(run: Run): void {
     this.run = run;
     this._changed.emit();

@@ -25,6 +25,7 @@ import { describeError } from '../ui/error-notice';
 import { promoteIcon, runIcon } from '../ui/icons';
 import { openMenu, type IMenuEntry } from '../ui/open-menu';
 import { saveOnChange } from '../ui/save-on-change';
+import { newestRun } from './newest-run';
 import { PromoteForm } from './promote-form';
 import { PromoteModel, type IPromoteStart } from './promote-model';
 import { showRetryDialog } from './retry-dialog';
@@ -90,7 +91,7 @@ export const runPlugin: JupyterFrontEndPlugin<void> = {
       open: (runId) => void commands.execute(CommandIDs.openRun, { runId }),
       openResults
     });
-    /** The answer of an operation goes to whatever shows this run. */
+    /** A run as an operation on it left it goes to whatever shows it. */
     const spread = (run: Run): void => {
       model.take(run);
       pages.find((page) => page.content.model.runId === run.id)?.content.model.setRun(run);
@@ -241,7 +242,7 @@ export const runPlugin: JupyterFrontEndPlugin<void> = {
 
     const openForm = async (start: IPromoteStart): Promise<void> => {
       const { trialSize } = await labscale.options();
-      const promotion = new PromoteModel(client, start, trialSize);
+      const promotion = new PromoteModel(client, labscale.events, start, trialSize);
       const content: PromoteForm = new PromoteForm(promotion, start, trans, {
         started: (run) => {
           spread(run);
@@ -274,6 +275,7 @@ export const runPlugin: JupyterFrontEndPlugin<void> = {
       app.shell.activateById(page.id);
     };
 
+    const newest = (ask: () => Promise<Run>): Promise<Run> => newestRun(labscale.events, ask);
     const operate = (
       id: string,
       label: string,
@@ -300,10 +302,10 @@ export const runPlugin: JupyterFrontEndPlugin<void> = {
         ),
         buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: trans.__('Stop') })]
       });
-      return answer.button.accept ? client.call('stopRun', { params: { runId } }) : null;
+      return answer.button.accept ? newest(() => client.call('stopRun', { params: { runId } })) : null;
     });
     operate(CommandIDs.releaseRun, trans.__('Release after Trial'), 'release', (runId) =>
-      client.call('releaseRun', { params: { runId } })
+      newest(() => client.call('releaseRun', { params: { runId } }))
     );
     operate(CommandIDs.publishRun, trans.__('Publish What Succeeded…'), 'publish', async (runId) => {
       const answer = await showDialog({
@@ -313,7 +315,7 @@ export const runPlugin: JupyterFrontEndPlugin<void> = {
         ),
         buttons: [Dialog.cancelButton(), Dialog.okButton({ label: trans.__('Publish') })]
       });
-      return answer.button.accept ? client.call('publishRun', { params: { runId } }) : null;
+      return answer.button.accept ? newest(() => client.call('publishRun', { params: { runId } })) : null;
     });
 
     commands.addCommand(CommandIDs.retryFailed, {

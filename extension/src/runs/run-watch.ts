@@ -6,6 +6,7 @@ import { DisposableSet, type IDisposable } from '@lumino/disposable';
 import { Signal, type ISignal } from '@lumino/signaling';
 import { ApiError, type LabscaleClient } from '../api/client';
 import type { EventStream } from '../api/event-stream';
+import { newestRun } from './newest-run';
 import { endedStates } from './run-model';
 import { countsText, settledPart } from './run-text';
 
@@ -59,7 +60,8 @@ export class RunWatch implements IDisposable {
 
   private async _read(runId: string): Promise<void> {
     try {
-      this._take(await this._options.client.call('getRun', { params: { runId } }));
+      const { client, events } = this._options;
+      this._take(await newestRun(events, () => client.call('getRun', { params: { runId } })));
     } catch (error) {
       // Gone or not mine any more; anything else is told where somebody looks at runs.
       if (error instanceof ApiError && error.code === 'NOT_FOUND') this._forget(runId);
