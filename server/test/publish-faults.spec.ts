@@ -163,6 +163,7 @@ const codeOf = (asked: Promise<unknown>) =>
     const runId = await failedRun(server);
     const ballast = new Ballast(join(server.dataFolder, 'ballast'));
     const seen = new Set<string>();
+    const headlines = new Set<string>();
     for (;;) {
       const { state, failure } = await server.call('getRun', { params: { runId } });
       if (state === 'succeeded') break;
@@ -174,13 +175,19 @@ const codeOf = (asked: Promise<unknown>) =>
       // Where not even its failure can be written, it is tried again: that may take longer than is waited for here.
       await until(
         () => server.call('getRun', { params: { runId } }),
-        (run) => run.state !== 'publishing',
+        (run) => {
+          if (run.state === 'publishing') headlines.add(run.headline);
+          return run.state !== 'publishing';
+        },
         300
       ).catch(() => {});
       ballast.give(8);
     }
     expect([...seen].filter((what) => !['tasks failed', noRoom, 'DISK_FULL', 'accepted'].includes(what))).toEqual([]);
     expect(seen).toContain('DISK_FULL');
+    expect(headlines).toContain(
+      'Publishing 23 derivatives. It goes on once this is mended: There is no room left on the disk.'
+    );
     ballast.close();
     await checkPublished(server, runId);
     const response = await fetch(`${server.url}${apiPrefix}/server`, {

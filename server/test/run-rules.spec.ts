@@ -52,6 +52,7 @@ describe('the headline', () => {
     taskCount: 1_240,
     remainingSeconds: null,
     waitingFor: undefined,
+    trouble: undefined,
     failure: null
   };
   test.each([
@@ -76,6 +77,10 @@ describe('the headline', () => {
       '1,240 of 1,240 tasks failed; nothing is published. Retry what failed.'
     ],
     [{ state: 'failed' as const, counts: {}, failure: 'The disk is full.' }, 'The disk is full.'],
+    [
+      { state: 'publishing' as const, counts: { succeeded: 1_240 }, trouble: 'There is no room left on the disk.' },
+      'Publishing 1,240 derivatives. It goes on once this is mended: There is no room left on the disk.'
+    ],
     [
       { state: 'stopped' as const, counts: { succeeded: 3 } },
       'Stopped; 3 of 1,240 tasks were done, nothing is published'

@@ -7,11 +7,20 @@ export interface HeadlineFacts {
   remainingSeconds: number | null;
   /** What the runner waits for, where tasks wait and none runs. */
   waitingFor: string | undefined;
+  /** Why it cannot go on just now. */
+  trouble: string | undefined;
   failure: string | null;
 }
 
 /** Where a run stands, in plain words. */
 export function headline(facts: HeadlineFacts): string {
+  const stands = standing(facts);
+  return facts.trouble === undefined
+    ? stands
+    : `${stands.replace(/\.$/, '')}. It goes on once this is mended: ${facts.trouble}`;
+}
+
+function standing(facts: HeadlineFacts): string {
   const { state, counts, taskCount } = facts;
   const done = counts.succeeded + counts.reused;
   const failed = counts.failed > 0 ? `, ${tasks(counts.failed)} failed` : '';

@@ -93,6 +93,8 @@ export class LiveRun {
   news = new RunnerNews();
   /** Why nothing of the run can go on. */
   unusable: string | undefined;
+  /** Why its last step could not be done, which is tried again. */
+  trouble: string | undefined;
 
   /** Changes since the last event. */
   readonly #changed = new Map<number, TaskState>();

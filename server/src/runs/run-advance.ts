@@ -59,12 +59,27 @@ export class RunAdvance {
     const news = live.takeNews();
     try {
       await this.#step(hand, news);
+      if (live.trouble !== undefined) await this.#tellTrouble(hand, undefined);
     } catch (error) {
       this.logger.error({ runId: live.id, err: error }, 'a step of a run could not be done; it is tried again');
       if (error instanceof StateMoved) await this.#reload(hand, news);
-      else live.news.takeBack(news);
+      else {
+        live.news.takeBack(news);
+        await this.#tellTrouble(hand, plainReason(error));
+      }
       this.hands.wake(hand, afterTroubleMs);
     }
+  }
+
+  /** That a run cannot go on is told while it lasts; where not even that can be done it is told at the next try. */
+  async #tellTrouble(hand: Hand, trouble: string | undefined): Promise<void> {
+    const { live } = hand;
+    if (live.trouble === trouble) return;
+    live.trouble = trouble;
+    if (this.hands.find(live.id) !== hand) return;
+    await this.events.runChanged(hand).catch((error: unknown) => {
+      this.logger.warn({ runId: live.id, err: error }, 'the trouble of a run could not be told');
+    });
   }
 
   /** What is in mind is not what is written: it is read anew, and news of attempts that are still open are kept. */

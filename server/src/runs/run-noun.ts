@@ -28,6 +28,7 @@ export function toRun(row: RunRow, live: LiveRun | undefined, runner: Runner): R
       taskCount: row.taskCount,
       remainingSeconds: remaining,
       waitingFor: live && runner.waitingFor(live.order),
+      trouble: live?.trouble,
       failure: row.failure
     }),
     analysis: {
