@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { root } from './repository.mjs';
 
 const read = (name) => readFileSync(join(root, name), 'utf8');
 const folders = 'schema|server|extension|kernels-helpers|ui-tests|examples|bench|scripts|docs|.ci';
 
-for (const name of ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md']) {
+for (const name of ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'docs/tour.md']) {
   test(`${name} names only files that exist`, () => {
     const text = read(name);
     const inCode = [...text.matchAll(new RegExp(`\`((?:${folders})/[^\`\\s:]*)`, 'g'))].map(([, path]) => path);
-    const linked = [...text.matchAll(/(?<!!)\[[^\]]*\]\(([^)#:\s]+)\)/g)].map(([, path]) => path);
+    const linked = [...text.matchAll(/\[[^\]]*\]\(([^)#:\s]+)\)/g)].map(([, path]) => join(dirname(name), path));
     const named = [...inCode, ...linked].filter((path) => !/[<*{]/.test(path));
     assert.ok(named.length > 3);
     assert.deepEqual(
@@ -33,4 +33,15 @@ test('a derivative can be followed in at most ten files, to the line that create
   ]) {
     assert.ok(walk.includes(`\`${line}\``) && read(path).includes(line), `${line} in ${path}`);
   }
+});
+
+test('every picture is there in light and dark', () => {
+  const pictures = readdirSync(join(root, 'docs/screenshots'));
+  assert.ok(pictures.length > 50);
+  const twin = (name) =>
+    name.replace(/-(light|dark)\.png$/, (_, theme) => (theme === 'light' ? '-dark.png' : '-light.png'));
+  assert.deepEqual(
+    pictures.filter((name) => twin(name) === name || !pictures.includes(twin(name))),
+    []
+  );
 });

@@ -52,7 +52,8 @@ export class Section extends LazyReactWidget {
     if (!found) return;
     this._drawn.disconnect();
     const { activeElement } = document;
-    if (!this.node.contains(activeElement)) return;
+    // What had the focus may be gone, as the palette is; who went on to something else stays there.
+    if (activeElement !== document.body && !this.node.contains(activeElement)) return;
     // Who types already is left alone.
     if (!(activeElement instanceof HTMLInputElement) || activeElement.value === '')
       found.focus({ preventScroll: true });
