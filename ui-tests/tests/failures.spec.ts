@@ -74,6 +74,7 @@ test('a trial is released, failures are grouped, looked into, and tried again wi
     await expect(row).toContainText('waiting for release');
     await row.click();
     await expect(page.getByText(/^6 succeeded/)).toBeVisible();
+    await expect(page.getByRole('region', { name: 'Charts' }).locator('canvas, svg').first()).toBeVisible();
     await look(page, 'trial');
     await page.getByRole('button', { name: 'Release 18 tasks' }).click();
     await expect(page.getByRole('button', { name: /^Release/ })).toHaveCount(0);

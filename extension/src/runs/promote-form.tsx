@@ -44,7 +44,7 @@ export class PromoteForm extends LazyReactWidget {
     this.visibilityChanged.connect((_, visible) => {
       if (!visible || this._loaded) return;
       this._loaded = true;
-      void model.load().then(() => this._focus());
+      void model.load();
     });
   }
 
@@ -54,7 +54,7 @@ export class PromoteForm extends LazyReactWidget {
   }
 
   protected renderVisible(): JSX.Element {
-    return <Form model={this.model} trans={this._trans} actions={this._actions} />;
+    return <Form model={this.model} trans={this._trans} actions={this._actions} drawn={this._focus} />;
   }
 
   protected override onActivateRequest(): void {
@@ -62,13 +62,13 @@ export class PromoteForm extends LazyReactWidget {
   }
 
   /** On the button: everything is filled in where it came from a notebook, and Enter starts it. */
-  private _focus(): void {
+  private readonly _focus = (): void => {
     requestAnimationFrame(() => {
       if (!this.isDisposed && this.isVisible) {
         focusFirst(this.node, '.jp-Labscale-Promote-run', 'button, select');
       }
     });
-  }
+  };
 
   private _loaded = false;
 }
@@ -77,6 +77,8 @@ interface IFormProps {
   model: PromoteModel;
   trans: TranslationBundle;
   actions: IPromoteActions;
+  /** Called when what was read is drawn first. */
+  drawn: () => void;
 }
 
 function Form(props: IFormProps): JSX.Element {
@@ -352,8 +354,9 @@ function How(props: IFormProps): JSX.Element {
 }
 
 function PlanPane(props: IFormProps): JSX.Element {
-  const { model, trans, actions } = props;
+  const { model, trans, actions, drawn } = props;
   const { plan, planning, planError, choice } = model;
+  React.useEffect(drawn, [drawn]);
   const missing = missingChoice(choice, trans);
   const start = async () => {
     const run = await model.promote();
