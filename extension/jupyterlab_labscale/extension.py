@@ -12,8 +12,8 @@ from traitlets import Unicode, default
 
 from .server_process import ServerProcess
 
-# Lab's own start comes first; a request from a panel does not wait for this.
-_START_DELAY_SECONDS = 2
+# Lab's own page comes first, which takes a slow machine some seconds; a request from a panel does not wait for this.
+_START_DELAY_SECONDS = 5
 
 
 class LabscaleExtension(ExtensionApp):
