@@ -63,6 +63,10 @@ _SHOWN_AS_THEY_ARE = (
 )
 
 
+# Bytes.
+_LARGEST_READ_OF_A_REFUSED = 65_536
+
+
 class _Server(Protocol):
     async def connection(self) -> Connection: ...
 
@@ -91,10 +95,28 @@ class ForwardHandler(APIHandler):
 
     _upstream: _Upstream | None = None
     _problem: ServerUnavailable | None = None
+    _refusal: web.HTTPError | None = None
     _browser_gone = False
 
     async def prepare(self) -> None:  # type: ignore[override]
         """Check who asks and what for, then open the way to the server before the body arrives."""
+        try:
+            target = await self._admit()
+        except web.HTTPError as refusal:
+            # tornado closes a connection whose body it has not read, and a close with bytes unread resets it: the answer
+            # may then never be seen. A small body is let in, and goes nowhere.
+            size = self.request.headers.get("Content-Length", "")
+            if not size.isdecimal() or int(size) > _LARGEST_READ_OF_A_REFUSED:
+                raise
+            self._refusal = refusal
+            return
+        try:
+            self._upstream = await self._open(target)
+        except ServerUnavailable as problem:
+            self._problem = problem
+
+    async def _admit(self) -> str:
+        """Give what is asked for of the server, as a path, where that may be asked."""
         await super().prepare()
         user = self.current_user
         # super().prepare() refuses already unless Jupyter is set to allow unauthenticated access by default.
@@ -107,16 +129,20 @@ class ForwardHandler(APIHandler):
                 403,
                 f"User is not authorized to {action} on resource: {self.auth_resource}.",
             )
-        target = self._target()
-        try:
-            self._upstream = await self._open(target)
-        except ServerUnavailable as problem:
-            self._problem = problem
+        return self._target()
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Pass a piece of the request's body on."""
         return self._upstream.send(chunk) if self._upstream else None
 
+    async def _answer(self, path: str) -> None:
+        if self._refusal is not None:
+            raise self._refusal
+        await self._forward(path)
+
+    get = post = put = patch = delete = _answer  # type: ignore[assignment]
+
+    @web.authenticated
     async def _forward(self, _path: str) -> None:
         if self._upstream is None:
             self._refuse(self._problem or ServerUnavailable("The labscale server has gone.", "Try again."))
@@ -140,8 +166,6 @@ class ForwardHandler(APIHandler):
         else:
             # Cut off, so that half an answer is not taken for a whole one.
             self.detach().close()
-
-    get = post = put = patch = delete = web.authenticated(_forward)  # type: ignore[assignment]
 
     def on_connection_close(self) -> None:
         """Close the way to the server: an event stream that nobody reads must not stay open there."""

@@ -43,6 +43,24 @@ def test_a_cookie_without_the_xsrf_token_changes_nothing(start: Callable[..., Ju
         assert "code" not in answer.json()
 
 
+def test_a_refusal_leaves_the_connection_usable(start: Callable[..., Jupyter]) -> None:
+    jupyter = start()
+    connection = http.client.HTTPConnection("127.0.0.1", jupyter.port, timeout=60)
+    connection.connect()
+    # One that the server has closed shall fail and not be opened again.
+    connection.auto_open = 0
+    try:
+        for path in ("plans", "plans/.."):
+            for _ in range(2):
+                connection.request("POST", f"/labscale/api/v1/{path}", body=b"{}")
+                answer = connection.getresponse()
+                assert answer.status in (403, 404)
+                answer.read()
+    finally:
+        connection.close()
+    assert not (jupyter.project / ".labscale").exists()
+
+
 def test_jupyters_authorizer_is_asked(start: Callable[..., Jupyter]) -> None:
     folder = str(Path(__file__).parent)
     jupyter = start({"PYTHONPATH": folder}, "--ServerApp.authorizer_class=reading_only.ReadingOnly")
