@@ -82,6 +82,10 @@ describe('the headline', () => {
       'Publishing 1,240 derivatives. It goes on once this is mended: There is no room left on the disk.'
     ],
     [
+      { state: 'succeeded' as const, counts: { succeeded: 1_240 }, trouble: 'There was no room left on the disk.' },
+      'Published 1,240 derivatives'
+    ],
+    [
       { state: 'stopped' as const, counts: { succeeded: 3 } },
       'Stopped; 3 of 1,240 tasks were done, nothing is published'
     ]

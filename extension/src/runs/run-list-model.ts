@@ -45,6 +45,7 @@ export class RunListModel implements IDisposable {
     this._listening = null;
     window.clearTimeout(this._timer);
     this._abort?.abort();
+    this._told = null;
   }
 
   /** A run as it is now; a new one goes to the top, unless a search is on. */
@@ -87,6 +88,7 @@ export class RunListModel implements IDisposable {
       this.error = null;
     } catch (error) {
       if (isAborted(error) || signal.aborted) return;
+      this._told = null;
       this.error = error;
     }
     this.loading = false;

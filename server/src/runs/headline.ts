@@ -1,4 +1,5 @@
 import type { RunState, TaskCounts } from '@labscale/schema';
+import { hasEnded } from './run-states.js';
 
 export interface HeadlineFacts {
   state: RunState;
@@ -15,7 +16,8 @@ export interface HeadlineFacts {
 /** Where a run stands, in plain words. */
 export function headline(facts: HeadlineFacts): string {
   const stands = standing(facts);
-  return facts.trouble === undefined
+  // The step that ends a run tells of its end before the trouble of the steps before it is forgotten.
+  return facts.trouble === undefined || hasEnded(facts.state)
     ? stands
     : `${stands.replace(/\.$/, '')}. It goes on once this is mended: ${facts.trouble}`;
 }
