@@ -268,7 +268,7 @@ def test_nothing_of_the_tree_outlives_the_attempt(bench: Workbench, end: str) ->
     worker.started()
     if end in ("stop", "slot", "worker"):
         _wait_for(lambda: "waiting" in bench.log())
-        assert len(_living(mark)) == 2
+        _wait_for(lambda: len(_living(mark)) == 2)
     if end == "stop":
         worker.send({"do": "stop", "index": 0, "attempt": 1})
     if end == "slot":

@@ -63,27 +63,22 @@ def resident_bytes(pids: list[int]) -> int:
 def end_children(keep: frozenset[int] = frozenset(), patience_seconds: float = 10.0) -> None:
     """Kill every descendant of this process but those below `keep`, and reap them.
 
-    Stopping all of them first keeps a program that forks faster than we kill from staying ahead.
+    Stopping all of them first keeps a program that forks faster than we kill from staying ahead. This
+    process must have called `adopt_orphans`: it is done when no child is left, dead ones included, since a
+    process that dies while we look hands its children to us after we have read who ours are.
     """
     me = os.getpid()
     deadline = time.monotonic() + patience_seconds
     pause = 0.0005
-    while True:
-        spared = set(keep)
-        for pid in keep:
-            spared.update(descendants(pid))
-        living = [pid for pid in descendants(me) if pid not in spared]
-        for number in (signal.SIGSTOP, signal.SIGKILL) if len(living) > 1 else (signal.SIGKILL,):
-            for pid in living:
+    while (children := _direct_children(me, keep)) and time.monotonic() < deadline:
+        tree = [pid for child in children for pid in (child, *descendants(child))]
+        for number in (signal.SIGSTOP, signal.SIGKILL) if len(tree) > 1 else (signal.SIGKILL,):
+            for pid in tree:
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, number)
-        for pid in living or _direct_children(me, keep):
-            with suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
-        if not living or time.monotonic() > deadline:
-            return
-        time.sleep(pause)
-        pause = min(pause * 2, 0.05)
+        if not all(map(_reap, children)):
+            time.sleep(pause)
+            pause = min(pause * 2, 0.05)
 
 
 def mark(run: str, task: str, attempt: str) -> bool:
@@ -138,6 +133,14 @@ def _direct_children(pid: int, leave_out: frozenset[int] = frozenset()) -> list[
     except OSError:
         return []
     return [child for child in found if child not in leave_out]
+
+
+def _reap(pid: int) -> bool:
+    """Take leave of a child that has ended; False while it has not."""
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return True
 
 
 def _is_zombie(pid: int) -> bool:
