@@ -37,7 +37,10 @@ export const Resources = strict({
     minimum: 0,
     maximum: 3_600,
     description: 'Wait before the first retry; doubled for each further one.'
-  })
+  }),
+  gpus: Type.Optional(
+    Type.Integer({ minimum: 0, maximum: 16, description: 'Default 0. More only where the runner is kubernetes.' })
+  )
 });
 export type Resources = Static<typeof Resources>;
 
@@ -72,6 +75,30 @@ export const Kernel = strict({
   language: Type.String({ minLength: 1, maxLength: 80 })
 });
 
+export const analysisKinds = ['notebook', 'command', 'container'] as const;
+export type AnalysisKind = (typeof analysisKinds)[number];
+
+export const adapters = ['plain', 'bids-app', 'chris'] as const;
+export type Adapter = (typeof adapters)[number];
+export const AdapterName = Type.Enum(adapters, {
+  description:
+    'What follows the entrypoint of an image. `plain`: the command. `bids-app`: `/in /out participant`, then the command. `chris`: the command, a flag for each parameter that it does not name, then `/in /out`.'
+});
+
+export const ImageReference = Type.String({
+  minLength: 1,
+  maxLength: 512,
+  description: 'As `registry.example/group/name:tag` or `registry.example/group/name@sha256:...`.'
+});
+
+export const ContainerImage = strict({
+  reference: Type.String({ description: 'As it was given.' }),
+  digest: Digest,
+  entrypoint: Type.Array(Type.String(), { description: 'Of the image; taken as it is.' }),
+  workingDirectory: nullable(Type.String({ description: 'Of the image.' }))
+});
+export type ContainerImage = Static<typeof ContainerImage>;
+
 export const AnalysisVersion = noun(
   'AnalysisVersion',
   'What is run on a shard, fixed by its content digest.',
@@ -80,10 +107,12 @@ export const AnalysisVersion = noun(
     analysisId: Id,
     number: Type.Integer({ minimum: 1 }),
     digest: Digest,
-    kind: Type.Enum(['notebook', 'command'] as const),
+    kind: Type.Enum(analysisKinds),
     path: nullable(Type.String({ description: 'Where the notebook was, relative to the project folder.' })),
     kernel: nullable(Kernel),
-    command: nullable(Type.Array(Type.String())),
+    command: nullable(Type.Array(Type.String(), { description: 'Of a container: what follows the entrypoint.' })),
+    image: nullable(ContainerImage),
+    adapter: nullable(AdapterName),
     files: Type.Array(Type.String(), { description: 'Paths of the files that came along.' }),
     contract: ref(Contract),
     owner: UserName,
@@ -94,12 +123,12 @@ export type AnalysisVersion = Static<typeof AnalysisVersion>;
 
 export const Analysis = noun(
   'Analysis',
-  'A notebook or command with a contract, versioned by content.',
+  'A notebook, command or container image with a contract, versioned by content.',
   strict({
     id: Id,
     name: Name,
     owner: UserName,
-    kind: Type.Enum(['notebook', 'command'] as const),
+    kind: Type.Enum(analysisKinds),
     description: Text,
     latestVersion: ref(AnalysisVersion),
     versionCount: Type.Integer({ minimum: 1 }),
@@ -130,4 +159,10 @@ export const CommandLine = Type.Array(Type.String({ minLength: 1, maxLength: 8_1
   maxItems: 500,
   description:
     "Program and arguments, never through a shell; `{name}` is the value of a parameter, `{input}`, `{output}` and `{shard}` are the task's own, `{{` and `}}` are braces."
+});
+/** The same for every task of a parameter set, so it cannot name the shard: that is in the input folder. */
+export const ContainerCommand = Type.Array(Type.String({ maxLength: 8_192 }), {
+  maxItems: 500,
+  description:
+    "Arguments after the image's entrypoint, never through a shell; `{name}` is the value of a parameter, `{input}` is /in, `{output}` is /out, `{params}` is /params.json, `{{` and `}}` are braces. Default: what the image itself would be started with, for a bids-app nothing."
 });

@@ -1,10 +1,13 @@
 import { Type, type Static, type TSchema } from 'typebox';
 import {
+  AdapterName,
   Analysis,
   AnalysisVersion,
   BundledFile,
   CommandLine,
+  ContainerCommand,
   Contract,
+  ImageReference,
   Kernel,
   Notebook,
   Resources
@@ -35,6 +38,7 @@ import {
   TaskColumns,
   TaskStateString,
   runStates,
+  runnerKinds,
   taskStates
 } from './run.js';
 
@@ -68,8 +72,8 @@ export const ServerInfo = noun(
     version: Type.String(),
     user: Type.String(),
     metadata: Type.Enum(['sqlite', 'postgres'] as const),
-    objects: Type.Enum(['local', 's3'] as const),
-    runner: Type.Enum(['local', 'kubernetes'] as const),
+    objects: Type.Enum(['local', 'minio'] as const),
+    runner: Type.Enum(runnerKinds),
     projectFolder: nullable(
       Type.String({ description: 'Where relative paths start; null where the server shares no disk with its users.' })
     ),
@@ -190,7 +194,16 @@ export const operationSchemas = {
         notebook: Notebook,
         ...analysisFields
       }),
-      strict({ kind: Type.Literal('command'), command: CommandLine, ...analysisFields, name: Name })
+      strict({ kind: Type.Literal('command'), command: CommandLine, ...analysisFields, name: Name }),
+      strict({
+        kind: Type.Literal('container'),
+        image: ImageReference,
+        command: Type.Optional(ContainerCommand),
+        adapter: Type.Optional(AdapterName),
+        name: Name,
+        description: analysisFields.description,
+        contract: analysisFields.contract
+      })
     ]),
     result: ref(Analysis)
   },

@@ -46,9 +46,22 @@ export const exitKinds = [
   'disk-full',
   'store-unavailable',
   'worker-lost',
+  'evicted',
+  'deadline',
+  'image-missing',
+  'node-lost',
   'stopped'
 ] as const;
 export type ExitKind = (typeof exitKinds)[number];
+
+export const runnerKinds = ['local', 'kubernetes'] as const;
+export type RunnerKind = (typeof runnerKinds)[number];
+
+const ShardsPerPod = Type.Integer({
+  minimum: 1,
+  maximum: 1_000,
+  description: "Tasks that one pod does one after another; where it is left out, it follows from the trial's timing."
+});
 
 const TaskCount = Type.Integer({ minimum: 0 });
 export const TaskCounts = strict({
@@ -79,7 +92,8 @@ export const Promotion = noun(
     resources: Type.Optional(Type.Partial(Resources, { additionalProperties: false })),
     reuse: Type.Optional(
       Type.Boolean({ description: 'False runs every task even where its derivative exists. Default true.' })
-    )
+    ),
+    shardsPerPod: Type.Optional(ShardsPerPod)
   })
 );
 export type Promotion = Static<typeof Promotion>;
@@ -120,7 +134,9 @@ export const Plan = noun(
       })
     ),
     resources: Resources,
-    environmentDigest: Digest
+    environmentDigest: Digest,
+    runner: Type.Enum(runnerKinds),
+    shardsPerPod: nullable(ShardsPerPod)
   })
 );
 export type Plan = Static<typeof Plan>;
@@ -140,6 +156,7 @@ export const Run = noun(
     filter: Filter,
     trial: nullable(strict({ count: Type.Integer({ minimum: 1 }), released: Type.Boolean() })),
     resources: Resources,
+    shardsPerPod: nullable(ShardsPerPod),
     environmentDigest: Digest,
     taskCount: Type.Integer({ minimum: 1 }),
     counts: TaskCounts,

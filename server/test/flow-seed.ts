@@ -157,6 +157,8 @@ export async function seedFlow({ metadata }: TestServer, owner: string): Promise
       kind: analysis.kind,
       path,
       commandJson: null,
+      imageJson: null,
+      adapter: null,
       createdAt
     },
     kernelJson: JSON.stringify(kernel),
@@ -208,6 +210,7 @@ export async function seedFlow({ metadata }: TestServer, owner: string): Promise
     trialCount: run.trial!.count,
     trialReleased: 1,
     resourcesJson: JSON.stringify(run.resources),
+    shardsPerPod: null,
     environmentJson: JSON.stringify({ interpreter: 'python3', packages: {} }),
     environmentDigest: run.environmentDigest,
     taskCount: run.taskCount,

@@ -189,6 +189,9 @@ describe('a plan', () => {
     };
     expect(await problem({ filter: 'nothing-is-named-so' })).toEqual(['PLAN_EMPTY', 'body/filter']);
     expect(await problem({ resources: { cpus: 3 } })).toEqual(['RESOURCES_EXCEEDED', 'body/resources/cpus']);
+    expect(await problem({ resources: { gpus: 1 } })).toEqual(['RESOURCES_EXCEEDED', 'body/resources/gpus']);
+    expect(await problem({ shardsPerPod: 4 })).toEqual(['RUNNER_UNSUITED', 'body/shardsPerPod']);
+    expect(await problem({ shardsPerPod: 1_001 })).toEqual(['BODY_INVALID', 'body/shardsPerPod']);
     expect(await problem({ resources: { memoryBytes: 2 ** 40 } })).toEqual([
       'RESOURCES_EXCEEDED',
       'body/resources/memoryBytes'

@@ -91,6 +91,10 @@ function exitKindText(kind: FailureGroup['exitKind'], trans: TranslationBundle):
     'disk-full': trans.__('the disk is full'),
     'store-unavailable': trans.__('the object store did not answer'),
     'worker-lost': trans.__('the worker was lost'),
+    evicted: trans.__('the cluster took its place for something else'),
+    deadline: trans.__('the run was over the time that the cluster gives it'),
+    'image-missing': trans.__('the image could not be fetched'),
+    'node-lost': trans.__('the machine it ran on was lost'),
     stopped: trans.__('stopped')
   };
   return texts[kind];

@@ -15,7 +15,14 @@ export interface IResourceFieldsProps {
 /** What a task may use; an empty field leaves what the analysis says. */
 export function ResourceFields(props: IResourceFieldsProps): JSX.Element {
   const { trans, defaults, value, onChange } = props;
-  const fields: { key: keyof Resources; label: string; factor: number; whole: boolean; min: number; max: number }[] = [
+  const fields: {
+    key: Exclude<keyof Resources, 'gpus'>;
+    label: string;
+    factor: number;
+    whole: boolean;
+    min: number;
+    max: number;
+  }[] = [
     { key: 'cpus', label: trans.__('CPUs'), factor: 1, whole: true, min: 1, max: 1_024 },
     {
       key: 'memoryBytes',

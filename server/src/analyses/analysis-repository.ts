@@ -1,4 +1,4 @@
-import type { Analysis, AnalysisVersion, Contract } from '@labscale/schema';
+import type { Adapter, Analysis, AnalysisKind, AnalysisVersion, ContainerImage, Contract } from '@labscale/schema';
 import type { Selectable } from 'kysely';
 import type { Database, Writing } from '../metadata/database.js';
 import { newId } from '../metadata/ids.js';
@@ -11,10 +11,12 @@ export type AnalysisRow = Selectable<Tables['analysis']>;
 /** What a version has of its own, before it gets a number. */
 export interface NewVersion {
   digest: string;
-  kind: 'notebook' | 'command';
+  kind: AnalysisKind;
   path: string | null;
   kernel: Kernel | null;
   command: string[] | null;
+  image: ContainerImage | null;
+  adapter: Adapter | null;
   files: string[];
   contract: Contract;
 }
@@ -31,7 +33,7 @@ export class AnalysisRepository {
     return this.database.selectFrom('analysis').selectAll().where('id', '=', id).executeTakeFirst();
   }
 
-  async findByPlace(owner: string, kind: 'notebook' | 'command', place: string): Promise<Analysis | undefined> {
+  async findByPlace(owner: string, kind: AnalysisKind, place: string): Promise<Analysis | undefined> {
     const row = await this.#analyses()
       .where('analysis.owner', '=', owner)
       .where('analysis.kind', '=', kind)
@@ -124,9 +126,9 @@ export class AnalysisRepository {
     });
   }
 
-  /** False where the name of a command, which is its place too, is another one's already. */
+  /** False where the name of a command or container, which is its place too, is another one's already. */
   async update(row: AnalysisRow, change: { name?: string; description?: string }): Promise<boolean> {
-    const place = row.kind === 'command' ? change.name : undefined;
+    const place = row.kind === 'notebook' ? undefined : change.name;
     const { numUpdatedRows } = await this.database
       .updateTable('analysis')
       .set({ ...change, ...(place === undefined ? {} : { place }), updatedAt: new Date().toISOString() })
@@ -152,7 +154,7 @@ export class AnalysisRepository {
   async #insertVersion(
     writing: Writing,
     place: { id: string; owner: string; analysisId: string; number: number; createdAt: string },
-    { kernel, command, files, contract, ...version }: NewVersion
+    { kernel, command, image, files, contract, ...version }: NewVersion
   ): Promise<void> {
     await writing
       .insertInto('analysisVersion')
@@ -161,6 +163,7 @@ export class AnalysisRepository {
         ...version,
         kernelJson: kernel && JSON.stringify(kernel),
         commandJson: command && JSON.stringify(command),
+        imageJson: image && JSON.stringify(image),
         filesJson: JSON.stringify(files),
         contractJson: JSON.stringify(contract)
       })
@@ -196,6 +199,8 @@ function toVersion(row: VersionRow): AnalysisVersion {
     path,
     kernel: row.kernelJson === null ? null : (JSON.parse(row.kernelJson) as Kernel),
     command: row.commandJson === null ? null : (JSON.parse(row.commandJson) as string[]),
+    image: row.imageJson === null ? null : (JSON.parse(row.imageJson) as ContainerImage),
+    adapter: row.adapter,
     files: JSON.parse(row.filesJson) as string[],
     contract: JSON.parse(row.contractJson) as Contract,
     owner,

@@ -58,7 +58,12 @@ export class AnalysisService {
         contract: before.latestVersion.contract,
         base: await this.#baseOf(before.latestVersion)
       };
-      const registration = given.kind === 'notebook' ? this.#readNotebook(given, base) : this.#readCommand(given, base);
+      const registration =
+        given.kind === 'notebook'
+          ? this.#readNotebook(given, base)
+          : given.kind === 'command'
+            ? this.#readCommand(given, base)
+            : this.#readContainer(given, base);
       const stored = () => this.repository.findByPlace(user.name, given.kind, place);
       if (before === undefined) {
         await this.#store(registration);
@@ -126,14 +131,15 @@ export class AnalysisService {
     for (;;) {
       const { latestVersion } = await this.get(id);
       if (canonicalJson(latestVersion.contract) === canonicalJson(contract)) return latestVersion;
-      const { kind, path, kernel, command, files } = latestVersion;
+      const { kind, path, kernel, command, image, adapter, files } = latestVersion;
       checkContract(contract, await this.#languageOf(latestVersion));
       if (command !== null) checkPlaces(command, contract);
       const notebook = kind === 'notebook' ? await this.source(latestVersion) : null;
       const cells = notebook && decidingCells(readNotebook(notebook), contract);
       const texts = await this.#textsOf(latestVersion);
-      const digest = analysisDigest({ kind, cells, kernel, command, files: texts, contract });
-      const registration = { digest, kind, path, kernel, command, files, contract, notebook, cells, texts };
+      const content = { kind, cells, kernel, command, image, adapter, contract };
+      const digest = analysisDigest({ ...content, files: texts });
+      const registration = { ...content, digest, path, files, notebook, texts };
       if (digest !== latestVersion.digest) await this.#store(registration);
       const version = await this.repository.insertVersion(user.name, latestVersion, rowOf(registration));
       if (version === undefined) continue;
@@ -208,7 +214,7 @@ export class AnalysisService {
     checkContract(contract, language);
     const texts = checkFiles(given.files ?? []);
     const cells = decidingCells(read, contract);
-    const content = { kind: 'notebook' as const, cells, kernel, command: null, files: texts, contract };
+    const content = { kind: 'notebook' as const, cells, kernel, ...noCommand, files: texts, contract };
     return {
       ...content,
       path,
@@ -225,7 +231,15 @@ export class AnalysisService {
     checkContract(contract, undefined);
     checkPlaces(command, contract);
     const texts = checkFiles(given.files ?? []);
-    const content = { kind: 'command' as const, cells: null, kernel: null, command, files: texts, contract };
+    const content = {
+      kind: 'command' as const,
+      cells: null,
+      kernel: null,
+      ...noCommand,
+      command,
+      files: texts,
+      contract
+    };
     return {
       ...content,
       path: null,
@@ -234,6 +248,13 @@ export class AnalysisService {
       notebook: null,
       texts
     };
+  }
+
+  #readContainer(_given: NewAnalysis & { kind: 'container' }, _before: Before): Registration {
+    throw new ProblemError('REGISTRY_NOT_ALLOWED', 'This server may ask no image registry.', {
+      field: 'body/image',
+      mend: 'Its administrator names them in LABSCALE_REGISTRIES.'
+    });
   }
 
   /** Objects first: a version that can be seen can be run. */
@@ -286,8 +307,10 @@ function forks(language: string): boolean {
   return language === 'python';
 }
 
-function rowOf({ digest, kind, path, kernel, command, files, contract }: Registration): NewVersion {
-  return { digest, kind, path, kernel, command, files, contract };
+const noCommand = { command: null, image: null, adapter: null };
+
+function rowOf({ notebook: _, cells: __, texts: ___, ...version }: Registration): NewVersion {
+  return version;
 }
 
 function pick({ name, description }: NewAnalysis): { name?: string; description?: string } {

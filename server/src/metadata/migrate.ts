@@ -1,10 +1,11 @@
 import type { Kysely } from 'kysely';
 import { Migrator, type Migration } from 'kysely/migration';
 import * as initial from './migrations/0001-initial.js';
+import * as containers from './migrations/0002-containers.js';
 import type { Tables } from './tables.js';
 
 /** Forward only, in the order of their names; a released migration is never edited. */
-export const migrations: Record<string, Migration> = { '0001-initial': initial };
+export const migrations: Record<string, Migration> = { '0001-initial': initial, '0002-containers': containers };
 
 export class DatabaseTooNew extends Error {
   constructor(names: readonly string[]) {

@@ -1,4 +1,4 @@
-import type { AttemptState, ExitKind, RunState, TaskState } from '@labscale/schema';
+import type { Adapter, AnalysisKind, AttemptState, ExitKind, RunState, TaskState } from '@labscale/schema';
 
 /**
  * Rows as they are stored. Times are ISO 8601 in UTC; a column named `...Json` is JSON text, written and read only by the
@@ -78,8 +78,8 @@ export interface Tables {
     id: string;
     owner: string;
     name: string;
-    kind: 'notebook' | 'command';
-    /** Of a notebook; the name of a command: what makes the next registration a version of this one. */
+    kind: AnalysisKind;
+    /** Of a notebook; the name of a command or container: what makes the next registration a version of this one. */
     place: string;
     description: string;
     latestVersionId: string;
@@ -92,10 +92,12 @@ export interface Tables {
     analysisId: string;
     number: number;
     digest: string;
-    kind: 'notebook' | 'command';
+    kind: AnalysisKind;
     path: string | null;
     kernelJson: string | null;
     commandJson: string | null;
+    imageJson: string | null;
+    adapter: Adapter | null;
     filesJson: string;
     contractJson: string;
     createdAt: string;
@@ -163,6 +165,8 @@ export interface Tables {
     trialCount: number | null;
     trialReleased: number;
     resourcesJson: string;
+    /** Null where the runner chooses. */
+    shardsPerPod: number | null;
     environmentJson: string;
     environmentDigest: string;
     taskCount: number;

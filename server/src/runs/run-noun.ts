@@ -42,6 +42,7 @@ export function toRun(row: RunRow, live: LiveRun | undefined, runner: Runner): R
     filter: row.filter,
     trial: row.trialCount === null ? null : { count: row.trialCount, released: row.trialReleased === 1 },
     resources: JSON.parse(row.resourcesJson) as Resources,
+    shardsPerPod: row.shardsPerPod === null ? null : Number(row.shardsPerPod),
     environmentDigest: row.environmentDigest,
     taskCount: row.taskCount,
     counts,

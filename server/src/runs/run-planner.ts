@@ -1,4 +1,12 @@
-import type { AnalysisVersion, Contract, ParameterValues, Plan, Promotion, Resources } from '@labscale/schema';
+import type {
+  AnalysisVersion,
+  Contract,
+  ParameterValues,
+  Plan,
+  Promotion,
+  Resources,
+  RunnerKind
+} from '@labscale/schema';
 import { shardFilter } from '../datasets/shard-filter.js';
 import type { User } from '../http/identify.js';
 import type { Access } from '../metadata/access.js';
@@ -45,10 +53,11 @@ export class RunPlanner {
     private readonly access: Access,
     private readonly derivatives: DerivativeRepository,
     private readonly interpreters: Interpreters,
-    private readonly machine: Capacity
+    private readonly machine: Capacity,
+    private readonly runner: RunnerKind
   ) {}
 
-  /** Raises NOT_FOUND, BODY_INVALID, PARAMETER_..., DATASET_INDEXING, RESOURCES_EXCEEDED, KERNEL_NOT_FOUND. */
+  /** Raises NOT_FOUND, BODY_INVALID, PARAMETER_..., DATASET_INDEXING, RESOURCES_EXCEEDED, RUNNER_UNSUITED, KERNEL_NOT_FOUND. */
   async check(user: User, promotion: Promotion, where: string): Promise<Promoted> {
     const { analysisVersionId, datasetVersionId, parameterSetVersionIds } = promotion;
     await this.#mayUse(user, 'av', analysisVersionId);
@@ -64,7 +73,8 @@ export class RunPlanner {
     const dataset = await this.#readyDataset(datasetVersionId, where);
     const sets = await this.#sets(parameterSetVersionIds, analysis, contract, where);
     const resources = { ...contract.resources, ...promotion.resources };
-    checkResources(resources, this.machine, `${where}/resources`);
+    this.checkResources(resources, `${where}/resources`);
+    this.#checkPacking(promotion, where);
     const kernel = analysis.kernelJson === null ? null : (JSON.parse(analysis.kernelJson) as AnalysisVersion['kernel']);
     const environment = await this.interpreters.environmentOf(kernel, analysis.kind);
     return {
@@ -82,6 +92,25 @@ export class RunPlanner {
       resources,
       environment
     };
+  }
+
+  /** Raises RESOURCES_EXCEEDED where one task asks for more than there is. */
+  checkResources(resources: Resources, where: string): void {
+    checkCapacity(resources, this.machine, where);
+    if (this.runner === 'local' && (resources.gpus ?? 0) > 0) {
+      throw new ProblemError('RESOURCES_EXCEEDED', 'A task asks for GPUs; the local runner gives none.', {
+        field: `${where}/gpus`,
+        mend: 'Leave gpus out, or use a server whose runner is kubernetes.'
+      });
+    }
+  }
+
+  #checkPacking({ shardsPerPod }: Promotion, where: string): void {
+    if (shardsPerPod === undefined || this.runner === 'kubernetes') return;
+    throw new ProblemError('RUNNER_UNSUITED', 'The local runner has no pods, so no number of shards for each.', {
+      field: `${where}/shardsPerPod`,
+      mend: 'Leave shardsPerPod out, or use a server whose runner is kubernetes.'
+    });
   }
 
   /** The tasks in the order of their indexes, a page of shards at a time; what exists is marked as reused. */
@@ -140,7 +169,9 @@ export class RunPlanner {
       misses: misses.list(),
       estimate: toRun === 0 ? null : estimateRun(await this.#estimateFacts(promoted, toRun)),
       resources: promoted.resources,
-      environmentDigest: promoted.environment.digest
+      environmentDigest: promoted.environment.digest,
+      runner: this.runner,
+      shardsPerPod: promotion.shardsPerPod ?? null
     };
   }
 
@@ -317,7 +348,7 @@ export class RunPlanner {
 }
 
 /** Raises RESOURCES_EXCEEDED where one task asks for more than there is. */
-export function checkResources(resources: Resources, machine: Capacity, where: string): void {
+function checkCapacity(resources: Resources, machine: Capacity, where: string): void {
   if (resources.cpus > machine.cpus) {
     throw new ProblemError(
       'RESOURCES_EXCEEDED',

@@ -14,7 +14,7 @@ import { TrialChoice } from './plan.js';
 import type { RunLogs } from './run-logs.js';
 import { toRun } from './run-noun.js';
 import type { RunEnvironment } from './run-orders.js';
-import { checkResources, planEmpty, type Promoted, type RunPlanner } from './run-planner.js';
+import { planEmpty, type Promoted, type RunPlanner } from './run-planner.js';
 import type { RunRepository } from './run-repository.js';
 import type { RunSteering } from './run-steering.js';
 import type { RunWrites } from './run-writes.js';
@@ -88,6 +88,7 @@ export class RunService {
         trialCount: promotion.trial?.count ?? null,
         trialReleased: 0,
         resourcesJson: JSON.stringify(promoted.resources),
+        shardsPerPod: promotion.shardsPerPod ?? null,
         environmentJson: JSON.stringify(kept),
         environmentDigest: environment.digest,
         taskCount: 0,
@@ -181,7 +182,7 @@ export class RunService {
   async retry(runId: string, body: Operations['retryRun']['body']): Promise<Run> {
     if (body.resources) {
       const { resources } = await this.get(runId);
-      checkResources({ ...resources, ...body.resources }, this.runner.capacity, 'body/resources');
+      this.planner.checkResources({ ...resources, ...body.resources }, 'body/resources');
     }
     await this.steering.retry(runId, body);
     return await this.get(runId);
