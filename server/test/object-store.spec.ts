@@ -63,7 +63,11 @@ describe.each(implementations)('$name object store', ({ open }) => {
       sizeBytes: 5
     });
     expect((await store.get('a/b'))?.toString()).toBe('twice');
-    expect(await store.head('a/b')).toEqual({ key: 'a/b', sizeBytes: 5 });
+    const { etag, ...info } = (await store.head('a/b'))!;
+    expect(info).toEqual({ key: 'a/b', sizeBytes: 5 });
+    expect((await store.list('a/')).objects).toEqual([{ ...info, etag }]);
+    await store.put('a/b', Buffer.from('other'));
+    expect((await store.head('a/b'))?.etag).not.toBe(etag);
     await store.delete('a/b');
     await store.delete('a/b');
     expect(await store.get('a/b')).toBeUndefined();

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { constants, mkdirSync, realpathSync } from 'node:fs';
+import { constants, mkdirSync, realpathSync, type BigIntStats } from 'node:fs';
 import { link, lstat, mkdir, open, readdir, realpath, rename, rm, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -106,11 +106,11 @@ export class LocalObjectStore implements ObjectStore {
     const file = this.#fileOf(key);
     // Two calls to the kernel: publishing asks this of every object of a run.
     if (!(await this.#isPlain(file))) return undefined;
-    const stat = await lstat(file).catch((error: unknown) => {
+    const stat = await lstat(file, { bigint: true }).catch((error: unknown) => {
       if (isAbsent(error)) return undefined;
       throw error;
     });
-    return stat?.isFile() ? { key, sizeBytes: stat.size } : undefined;
+    return stat?.isFile() ? infoOf(key, stat) : undefined;
   }
 
   async list(prefix: string, options: { cursor?: string; limit?: number } = {}): Promise<ObjectPage> {
@@ -149,8 +149,8 @@ export class LocalObjectStore implements ObjectStore {
       if (name.endsWith('/')) {
         await this.#walk(name, prefix, after, limit, objects);
       } else {
-        const stat = await lstat(join(this.#root, name)).catch(() => undefined);
-        if (stat?.isFile()) objects.push({ key: name, sizeBytes: stat.size });
+        const stat = await lstat(join(this.#root, name), { bigint: true }).catch(() => undefined);
+        if (stat?.isFile()) objects.push(infoOf(name, stat));
       }
     }
   }
@@ -271,6 +271,11 @@ export class LocalObjectStore implements ObjectStore {
     }
     return error;
   }
+}
+
+/** Of two objects that were put in one tick of the kernel's clock the number of the file differs. */
+function infoOf(key: string, { size, mtimeNs, ino }: BigIntStats): ObjectInfo {
+  return { key, sizeBytes: Number(size), etag: `${mtimeNs}-${ino}` };
 }
 
 async function syncFile(path: string): Promise<void> {

@@ -3,6 +3,8 @@ import type { Readable } from 'node:stream';
 export interface ObjectInfo {
   key: string;
   sizeBytes: number;
+  /** Another one after each replacement; only a store that is not on a disk of this machine tells it. */
+  etag?: string;
 }
 
 export interface ObjectPage {
@@ -16,8 +18,8 @@ export interface ObjectPage {
  * a reader sees the old bytes or the new ones.
  */
 export interface ObjectStore {
-  /** Creates or replaces. */
-  put(key: string, body: Buffer | Readable): Promise<ObjectInfo>;
+  /** Creates or replaces. `sizeBytes`, where the size of a stream is known before, saves a store to find it out. */
+  put(key: string, body: Buffer | Readable, sizeBytes?: number): Promise<ObjectInfo>;
   /** Creates; false where the key is taken, whose object stays as it is. Exactly one of many at once gets true. */
   putIfAbsent(key: string, body: Buffer): Promise<boolean>;
   /** The bytes from `start` to `end`, both included; all of them where left out. Raises NOT_FOUND, RANGE_INVALID. */
