@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 export interface ObjectInfo {
   key: string;
   sizeBytes: number;
-  /** Another one after each replacement; only a store that is not on a disk of this machine tells it. */
+  /** Another one after each replacement: the ETag of S3, time and number of a file. `list` and `head` tell it. */
   etag?: string;
 }
 
