@@ -44,6 +44,8 @@ export const problemCodes = {
   RUNNER_UNAVAILABLE: { status: 503, title: 'The runner cannot be reached' },
   REGISTRY_UNAVAILABLE: { status: 503, title: 'The image registry cannot be reached' },
   STORE_UNAVAILABLE: { status: 503, title: 'The object store cannot be reached' },
+  STORE_REFUSED: { status: 503, title: 'The object store refuses this server' },
+  STORE_UNSUITED: { status: 503, title: 'The object store cannot keep results safe' },
   DISK_FULL: { status: 507, title: 'There is no room left for it' },
   SERVER_UNAVAILABLE: { status: 503, title: 'The labscale server does not run' },
   STOPPING: { status: 503, title: 'The server is stopping' }

@@ -13,6 +13,7 @@ import {
   serverPolicy,
   type Access
 } from '../../hub-config/test-cluster/minio-admin.mjs';
+import { Secret, type S3Settings } from '../src/objects/s3-settings.js';
 
 const cache = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'labscale');
 const readyWithinMs = 30_000;
@@ -52,6 +53,16 @@ export const describeWithMinio: (name: string, tests: () => void) => void = (nam
 
 export const hasMinio = program !== undefined;
 
+/** What a store object takes to come to it as the server's user. */
+export function settingsOf({ endpoint, bucket, accessKey, secretKey, root, dataBuckets }: MinioServer): S3Settings {
+  const secret = new Secret(secretKey);
+  const ca = root.ca?.toString();
+  return {
+    ...{ endpoint, bucket, region: 'us-east-1', pathStyle: true, ca, accessKey, secretKey: secret },
+    ...{ podEndpoint: endpoint, dataBuckets }
+  };
+}
+
 /** A MinIO of one's own on loopback with one bucket, and the user of a labscale server, who is not its root. */
 export interface MinioServer {
   endpoint: string;
@@ -64,6 +75,7 @@ export interface MinioServer {
   /** The certificate by which it is known where it speaks TLS. */
   caFile: string | undefined;
   folder: string;
+  dataBuckets: readonly string[];
   /** The variables by which a labscale server finds it. */
   environment: Record<string, string>;
   /** Ends the process by a signal and returns when it has gone. */
@@ -183,6 +195,7 @@ export async function startMinio(options: MinioOptions = {}): Promise<MinioServe
   }
   return {
     ...{ endpoint, port, bucket, accessKey, secretKey, root, caFile, folder, kill, start, stop },
+    dataBuckets: options.dataBuckets ?? [],
     environment: {
       LABSCALE_OBJECTS: 'minio',
       LABSCALE_S3_ENDPOINT: endpoint,

@@ -15,17 +15,41 @@ import { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import { LocalObjectStore } from '../src/objects/local-object-store.js';
 import type { ObjectStore } from '../src/objects/object-store.js';
+import { S3ObjectStore } from '../src/objects/s3-object-store.js';
 import { ProblemError } from '../src/problem-error.js';
+import { hasMinio, settingsOf, startMinio, type MinioServer } from './minio-server.js';
 
-const implementations: { name: string; open: () => { store: ObjectStore; close: () => void } }[] = [
+interface Implementation {
+  name: string;
+  /** An empty store. */
+  open: () => { store: ObjectStore; close: () => void | Promise<void> };
+}
+
+let minio: MinioServer | undefined;
+beforeAll(async () => {
+  if (hasMinio) minio = await startMinio();
+});
+afterAll(() => minio?.stop());
+
+const implementations: Implementation[] = [
   {
     name: 'local',
     open: () => {
       const root = mkdtempSync(join(tmpdir(), 'labscale-objects-'));
       return { store: new LocalObjectStore(join(root, 'objects')), close: () => rmSync(root, { recursive: true }) };
     }
+  },
+  {
+    name: 'MinIO',
+    open: () => {
+      const store = new S3ObjectStore(settingsOf(minio!));
+      const close = async () => {
+        for (const { key } of (await store.list('')).objects) await store.delete(key);
+      };
+      return { store, close };
+    }
   }
-];
+].filter(({ name }) => name === 'local' || hasMinio);
 
 const codeOf = async (act: Promise<unknown>) => {
   try {
@@ -38,7 +62,7 @@ const codeOf = async (act: Promise<unknown>) => {
 
 describe.each(implementations)('$name object store', ({ open }) => {
   let store: ObjectStore;
-  let close: () => void;
+  let close: () => void | Promise<void>;
   beforeEach(() => ({ store, close } = open()));
   afterEach(() => close());
 
@@ -122,6 +146,14 @@ describe.each(implementations)('$name object store', ({ open }) => {
     expect(await all('b/', 2)).toEqual(there.filter((key) => key.startsWith('b/')));
     expect(await all('a/b', 1)).toEqual(['a/b-c', 'a/b/c']);
     expect(await all('nothing/here', 5)).toEqual([]);
+  });
+
+  test('gives keys back as they were put, whatever they look like', async () => {
+    const keys = ['007', '1e3', ' a ', 'a+b %2B', '<Key>&amp;"\'', 'a b/ö(1)!*', 'true', 'e\u0301', '\u00e9', 'n.ull'];
+    for (const key of keys) await store.put(key, Buffer.from(key));
+    expect((await all('', 3)).sort()).toEqual([...keys].sort());
+    for (const key of keys) expect((await store.get(key))?.toString()).toBe(key);
+    expect(await all(' ', 3)).toEqual([' a ']);
   });
 
   test('a prefix takes no sibling with it', async () => {
