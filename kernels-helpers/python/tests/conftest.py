@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 from contractserver import ContractServer
+from objectstore import Minio, minio_program
 from realserver import BUNDLE, RealServer
 from workbench import Workbench
 
@@ -48,6 +50,31 @@ def project(real_server: RealServer, monkeypatch: pytest.MonkeyPatch) -> RealSer
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(real_server.project)
     return real_server
+
+
+def _new_minio() -> Minio:
+    program = minio_program()
+    if program is None:
+        why = "there is no MinIO program on this machine; `npm run cluster -- up` builds one"
+        if os.environ.get("LABSCALE_TEST_CLUSTER_REQUIRED") == "1":
+            pytest.fail(why)
+        pytest.skip(why)
+    return Minio(program)
+
+
+@pytest.fixture(scope="session")
+def minio() -> Iterator[Minio]:
+    """One MinIO for all tests that do not stop it."""
+    server = _new_minio()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def minio_of_ones_own() -> Iterator[Minio]:
+    server = _new_minio()
+    yield server
+    server.close()
 
 
 @pytest.fixture(autouse=True)

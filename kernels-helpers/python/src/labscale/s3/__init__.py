@@ -1,0 +1,1 @@
+"""The S3 client of `labscale.transfer`, for MinIO and any other S3: the standard library only."""
