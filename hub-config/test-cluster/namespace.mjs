@@ -1,0 +1,28 @@
+// The namespace of runs, and the labscale server's account with what it may do there.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { run } from '../../scripts/child.mjs';
+import { renderKubeconfig } from './kubeconfig.mjs';
+import { runsNamespace, serverKubeconfig, serverNamespace, sources } from './places.mjs';
+import { programs } from './programs.mjs';
+
+const account = 'labscale-server';
+const hoursOfToken = 8_760;
+
+/** Apply namespaces, account and Role to the cluster of a kubeconfig, and write the account's own kubeconfig. */
+export async function prepareNamespace(kubeconfig) {
+  const kubectl = async (...args) => (await run(programs.kubectl, ['--kubeconfig', kubeconfig, ...args])).stdout;
+  await kubectl('apply', '-f', join(sources, 'namespace.yaml'));
+  const token = await kubectl(
+    'create',
+    'token',
+    account,
+    '--namespace',
+    serverNamespace,
+    `--duration=${hoursOfToken}h`
+  );
+  const [entry] = JSON.parse(await kubectl('config', 'view', '--minify', '--raw', '--flatten', '-o', 'json')).clusters;
+  writeFileSync(serverKubeconfig, renderKubeconfig(entry.cluster, { token: token.trim() }, runsNamespace), {
+    mode: 0o600
+  });
+}
