@@ -1,4 +1,4 @@
-import { askMinio } from '../../hub-config/test-cluster/minio-admin.mjs';
+import { askSigned } from '../src/objects/signed-request.js';
 import { describeWithMinio, startMinio, type MinioServer } from './minio-server.js';
 
 describeWithMinio('a MinIO for tests', () => {
@@ -11,7 +11,7 @@ describeWithMinio('a MinIO for tests', () => {
   test('its user works on the objects of its bucket, reads the data buckets, and rules nothing', async () => {
     const user = { ...minio.root, accessKey: minio.accessKey, secretKey: minio.secretKey };
     const status = async (access: typeof user, method: string, path: string, query = {}) =>
-      (await askMinio(access, { method, path, query })).status;
+      (await askSigned(access, { method, path, query })).status;
     expect(await status(user, 'PUT', '/labscale/a b/é(1)!*.txt')).toBe(200);
     expect(await status(user, 'GET', '/labscale/a b/é(1)!*.txt')).toBe(200);
     expect(await status(minio.root, 'PUT', '/scans/a')).toBe(200);
@@ -25,10 +25,10 @@ describeWithMinio('a MinIO for tests', () => {
   });
 
   test('comes back over the same data', async () => {
-    await askMinio(minio.root, { method: 'PUT', path: '/labscale/kept', body: 'kept' });
+    await askSigned(minio.root, { method: 'PUT', path: '/labscale/kept', body: 'kept' });
     await minio.kill('SIGKILL');
-    await expect(askMinio(minio.root, { method: 'GET', path: '/labscale/kept' })).rejects.toThrow();
+    await expect(askSigned(minio.root, { method: 'GET', path: '/labscale/kept' })).rejects.toThrow();
     await minio.start();
-    expect((await askMinio(minio.root, { method: 'GET', path: '/labscale/kept' })).body.toString()).toBe('kept');
+    expect((await askSigned(minio.root, { method: 'GET', path: '/labscale/kept' })).body.toString()).toBe('kept');
   });
 });

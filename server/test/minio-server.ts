@@ -6,14 +6,9 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  askMinio,
-  createBucket,
-  createUser,
-  serverPolicy,
-  type Access
-} from '../../hub-config/test-cluster/minio-admin.mjs';
 import { Secret, type S3Settings } from '../src/objects/s3-settings.js';
+import { askSigned, type Signer } from '../src/objects/signed-request.js';
+import { createBucket, createUser, serverPolicy } from './minio-admin.js';
 
 const cache = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'labscale');
 const readyWithinMs = 30_000;
@@ -56,9 +51,8 @@ export const hasMinio = program !== undefined;
 /** What a store object takes to come to it as the server's user. */
 export function settingsOf({ endpoint, bucket, accessKey, secretKey, root, dataBuckets }: MinioServer): S3Settings {
   const secret = new Secret(secretKey);
-  const ca = root.ca?.toString();
   return {
-    ...{ endpoint, bucket, region: 'us-east-1', pathStyle: true, ca, accessKey, secretKey: secret },
+    ...{ endpoint, bucket, region: 'us-east-1', pathStyle: true, ca: root.ca, accessKey, secretKey: secret },
     ...{ podEndpoint: endpoint, dataBuckets }
   };
 }
@@ -71,7 +65,7 @@ export interface MinioServer {
   accessKey: string;
   secretKey: string;
   /** As its administrator. */
-  root: Access;
+  root: Signer;
   /** The certificate by which it is known where it speaks TLS. */
   caFile: string | undefined;
   folder: string;
@@ -128,11 +122,12 @@ export async function startMinio(options: MinioOptions = {}): Promise<MinioServe
   const caFile = options.tls ? makeCertificate(certificates) : undefined;
   const port = await freePort();
   const endpoint = `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`;
-  const root: Access = {
+  const root: Signer = {
     endpoint,
+    region: 'us-east-1',
     accessKey: 'root-of-the-test',
     secretKey: randomBytes(20).toString('hex'),
-    ...(caFile === undefined ? {} : { ca: readFileSync(caFile) })
+    ...(caFile === undefined ? {} : { ca: readFileSync(caFile, 'utf8') })
   };
   let child: ChildProcess | undefined;
   let said = '';
@@ -162,7 +157,7 @@ export async function startMinio(options: MinioOptions = {}): Promise<MinioServe
     const until = Date.now() + readyWithinMs;
     for (;;) {
       // Of the users too: the credentials are read after the server answers that it lives.
-      const answer = await askMinio(root, { method: 'GET', path: '/' }).catch(() => undefined);
+      const answer = await askSigned(root, { method: 'GET', path: '/' }).catch(() => undefined);
       if (answer?.status === 200) return;
       if (started.exitCode !== null || Date.now() > until) throw new Error(`MinIO did not start: ${said}`);
       await new Promise((give) => setTimeout(give, 50));

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { ProblemError } from '../problem-error.js';
 import { checkKey, compareBytes, faultOfKey } from './object-key.js';
-import type { ObjectInfo, ObjectPage, ObjectStore } from './object-store.js';
+import type { LevelPage, ObjectInfo, ObjectPage, ObjectStore } from './object-store.js';
 
 /** Where bytes are written before they have their name; no key starts with it and no list shows it. */
 const incoming = '.incoming';
@@ -114,6 +114,18 @@ export class LocalObjectStore implements ObjectStore {
   }
 
   async list(prefix: string, options: { cursor?: string; limit?: number } = {}): Promise<ObjectPage> {
+    return this.#list(prefix, options, (name) => faultOfKey(name) === undefined);
+  }
+
+  async listAll(prefix: string, options: { cursor?: string; limit?: number } = {}): Promise<ObjectPage> {
+    return this.#list(prefix, options, () => true);
+  }
+
+  async #list(
+    prefix: string,
+    options: { cursor?: string; limit?: number },
+    isListed: (name: string) => boolean
+  ): Promise<ObjectPage> {
     const limit = options.limit ?? 1_000;
     const cursor = options.cursor ?? '';
     const slash = prefix.lastIndexOf('/');
@@ -121,38 +133,76 @@ export class LocalObjectStore implements ObjectStore {
     if (folder !== '') checkKey(folder.slice(0, -1));
     const objects: ObjectInfo[] = [];
     // One more than asked for tells whether there is a next page.
-    await this.#walk(folder, prefix, cursor, limit + 1, objects);
+    await this.#walk(folder, prefix, cursor, limit + 1, isListed, objects);
     const more = objects.length > limit;
     if (more) objects.pop();
     return { objects, nextCursor: more ? (objects.at(-1)?.key ?? null) : null };
   }
 
+  async listLevel(prefix: string, options: { cursor?: string; limit?: number } = {}): Promise<LevelPage> {
+    const limit = options.limit ?? 1_000;
+    if (prefix !== '') checkKey(prefix.slice(0, -1));
+    const names = await this.#namesBelow(prefix, prefix, options.cursor ?? '', () => true);
+    const page = names.filter((name) => name !== options.cursor).slice(0, limit + 1);
+    const more = page.length > limit;
+    if (more) page.pop();
+    const objects: ObjectInfo[] = [];
+    for (const name of page.filter((one) => !one.endsWith('/'))) await this.#addInfo(name, objects);
+    return {
+      folders: page.filter((name) => name.endsWith('/')),
+      objects,
+      nextCursor: more ? (page.at(-1) ?? null) : null
+    };
+  }
+
   /** Adds the objects of a folder in the order of their keys, folder by folder: of the tree, one branch is in memory. */
-  async #walk(folder: string, prefix: string, after: string, limit: number, objects: ObjectInfo[]): Promise<void> {
+  async #walk(
+    folder: string,
+    prefix: string,
+    after: string,
+    limit: number,
+    isListed: (name: string) => boolean,
+    objects: ObjectInfo[]
+  ): Promise<void> {
+    for (const name of await this.#namesBelow(folder, prefix, after, isListed)) {
+      if (objects.length >= limit) return;
+      if (name.endsWith('/')) await this.#walk(name, prefix, after, limit, isListed, objects);
+      else await this.#addInfo(name, objects);
+    }
+  }
+
+  /** Names in a folder, with a `/` after those of folders, that may hold keys after one; in the order of the keys. */
+  async #namesBelow(
+    folder: string,
+    prefix: string,
+    after: string,
+    isListed: (name: string) => boolean
+  ): Promise<string[]> {
     const path = folder === '' ? this.#root : join(this.#root, folder.slice(0, -1));
-    if (!(await this.#isPlain(path))) return;
+    if (!(await this.#isPlain(path))) return [];
     const entries = await readdir(path, { withFileTypes: true }).catch((error: unknown) => {
       if (isAbsent(error)) return [];
       throw error;
     });
-    const names = entries
-      .filter((entry) => entry.isDirectory() || entry.isFile())
-      .filter((entry) => !(folder === '' && entry.name === incoming) && faultOfKey(entry.name) === undefined)
-      // `a-b` comes before `a/b`, so a folder takes its place by its name with the slash.
-      .map((entry) => folder + entry.name + (entry.isDirectory() ? '/' : ''))
-      .filter((name) => name.startsWith(prefix) || (name.endsWith('/') && prefix.startsWith(name)))
-      .filter((name) => after === '' || compareBytes(name, after) > 0 || (name.endsWith('/') && after.startsWith(name)))
-      .map((name) => ({ name, bytes: Buffer.from(name) }))
-      .sort((a, b) => Buffer.compare(a.bytes, b.bytes));
-    for (const { name } of names) {
-      if (objects.length >= limit) return;
-      if (name.endsWith('/')) {
-        await this.#walk(name, prefix, after, limit, objects);
-      } else {
-        const stat = await lstat(join(this.#root, name), { bigint: true }).catch(() => undefined);
-        if (stat?.isFile()) objects.push(infoOf(name, stat));
-      }
-    }
+    return (
+      entries
+        .filter((entry) => entry.isDirectory() || entry.isFile())
+        .filter((entry) => !(folder === '' && entry.name === incoming) && isListed(entry.name))
+        // `a-b` comes before `a/b`, so a folder takes its place by its name with the slash.
+        .map((entry) => folder + entry.name + (entry.isDirectory() ? '/' : ''))
+        .filter((name) => name.startsWith(prefix) || (name.endsWith('/') && prefix.startsWith(name)))
+        .filter(
+          (name) => after === '' || compareBytes(name, after) > 0 || (name.endsWith('/') && after.startsWith(name))
+        )
+        .map((name) => ({ name, bytes: Buffer.from(name) }))
+        .sort((a, b) => Buffer.compare(a.bytes, b.bytes))
+        .map(({ name }) => name)
+    );
+  }
+
+  async #addInfo(name: string, objects: ObjectInfo[]): Promise<void> {
+    const stat = await lstat(join(this.#root, name), { bigint: true }).catch(() => undefined);
+    if (stat?.isFile()) objects.push(infoOf(name, stat));
   }
 
   async delete(key: string): Promise<void> {

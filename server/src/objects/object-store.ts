@@ -12,14 +12,20 @@ export interface ObjectPage {
   nextCursor: string | null;
 }
 
+/** A page of what lies directly below a prefix that is empty or ends with `/`. */
+export interface LevelPage extends ObjectPage {
+  /** Prefixes, each with `/` at its end; what is below them is not looked at. */
+  folders: string[];
+}
+
 /**
  * Objects by key, as S3 has them. Keys are `/`-separated, of at most 1,024 bytes of UTF-8, without empty, `.` or `..`
  * segments, control characters or a leading `/`; anything else raises PATH_INVALID. One object is replaced as a whole:
  * a reader sees the old bytes or the new ones.
  */
 export interface ObjectStore {
-  /** Creates or replaces. `sizeBytes`, where the size of a stream is known before, saves a store to find it out. */
-  put(key: string, body: Buffer | Readable, sizeBytes?: number): Promise<ObjectInfo>;
+  /** Creates or replaces. */
+  put(key: string, body: Buffer | Readable): Promise<ObjectInfo>;
   /** Creates; false where the key is taken, whose object stays as it is. Exactly one of many at once gets true. */
   putIfAbsent(key: string, body: Buffer): Promise<boolean>;
   /** The bytes from `start` to `end`, both included; all of them where left out. Raises NOT_FOUND, RANGE_INVALID. */
@@ -29,6 +35,10 @@ export interface ObjectStore {
   head(key: string): Promise<ObjectInfo | undefined>;
   /** Keys that start with a prefix, in the order of their UTF-8 bytes, a page at a time. */
   list(prefix: string, options?: { cursor?: string; limit?: number }): Promise<ObjectPage>;
+  /** As `list`, of what others put there: also what is no key. */
+  listAll(prefix: string, options?: { cursor?: string; limit?: number }): Promise<ObjectPage>;
+  /** One level, of what others put there; the cursor is of this list alone. */
+  listLevel(prefix: string, options?: { cursor?: string; limit?: number }): Promise<LevelPage>;
   /** Removes; no error where there is none. */
   delete(key: string): Promise<void>;
   deletePrefix(prefix: string): Promise<void>;

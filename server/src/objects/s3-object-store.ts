@@ -7,10 +7,11 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Client } from 'minio';
 import { ProblemError } from '../problem-error.js';
 import { checkKey, faultOfKey } from './object-key.js';
-import type { ObjectInfo, ObjectPage, ObjectStore } from './object-store.js';
-import { readListing } from './s3-listing.js';
+import type { LevelPage, ObjectInfo, ObjectPage, ObjectStore } from './object-store.js';
+import { readListing, type S3Listing } from './s3-listing.js';
 import { isPassing, isRefusal, problemOfStore, readRefusal, S3Refusal } from './s3-refusal.js';
 import type { S3Settings } from './s3-settings.js';
+import { percentEncoded } from './signed-request.js';
 
 const mebibyte = 1_048_576;
 const connectionsAtOnce = 64;
@@ -252,20 +253,41 @@ export class S3ObjectStore implements ObjectStore {
     return { objects, nextCursor: cursor };
   }
 
+  async listAll(prefix: string, options: { cursor?: string; limit?: number } = {}): Promise<ObjectPage> {
+    return await this.#page(prefix, options.cursor ?? '', options.limit ?? keysAtOnce);
+  }
+
+  async listLevel(prefix: string, options: { cursor?: string; limit?: number } = {}): Promise<LevelPage> {
+    const { cursor, limit = keysAtOnce } = options;
+    const { objects, folders, token } = await this.#listing([
+      // A key to start after would give its folder again, where the page before ended with one.
+      ...(cursor === undefined ? [] : ([['continuation-token', cursor]] as const)),
+      ['delimiter', '/'],
+      ['encoding-type', 'url'],
+      ['list-type', '2'],
+      ['max-keys', String(Math.min(limit, keysAtOnce))],
+      ['prefix', prefix]
+    ]);
+    return { objects, folders, nextCursor: token };
+  }
+
   async #page(prefix: string, after: string, limit: number): Promise<ObjectPage> {
-    const query = new Map([
+    const { objects, next } = await this.#listing([
       ['encoding-type', 'url'],
       ['list-type', '2'],
       ['max-keys', String(Math.min(limit, keysAtOnce))],
       ['prefix', prefix],
       ...(after === '' ? [] : ([['start-after', after]] as const))
     ]);
-    // In the order of the names, as the signature has them.
-    const asked = [...query].map(([name, value]) => `${name}=${encoded(value)}`).join('&');
-    const { objects, next } = await this.#ask(undefined, { method: 'GET', query: asked }, async (answer) =>
-      readListing(await text(answer))
-    );
     return { objects, nextCursor: next };
+  }
+
+  /** @param query in the order of the names, as the signature has them. */
+  async #listing(query: readonly (readonly [string, string])[]): Promise<S3Listing> {
+    const asked = query.map(([name, value]) => `${name}=${percentEncoded(value)}`).join('&');
+    return await this.#ask(undefined, { method: 'GET', query: asked }, async (answer) => {
+      return readListing(await text(answer));
+    });
   }
 
   async delete(key: string): Promise<void> {
@@ -428,6 +450,3 @@ async function tagOf(answer: IncomingMessage): Promise<string> {
 const plainTag = (etag: string | undefined) => (etag ?? '').replaceAll('"', '');
 const causeOf = (error: unknown) => (error instanceof ProblemError ? error.more.cause : error);
 const absent = (key: string) => new ProblemError('NOT_FOUND', `There is no object "${key}".`);
-/** As the signature spells it: encodeURIComponent leaves five characters that it does not. */
-const encoded = (value: string) =>
-  encodeURIComponent(value).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);

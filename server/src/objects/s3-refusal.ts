@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { ProblemError } from '../problem-error.js';
 
 const longestBody = 65_536;
@@ -18,17 +18,29 @@ export class S3Refusal extends Error {
   }
 }
 
-/** Reads what an answer says of its refusal, and leaves its connection free. */
+/** MinIO's token service calls each of these AccessDenied. */
+const reasons = [
+  ['The request signature we calculated does not match', 'SignatureDoesNotMatch'],
+  ['The Access Key Id you provided does not exist', 'InvalidAccessKeyId'],
+  ['The difference between the request time and', 'RequestTimeTooSkewed']
+] as const;
+
+/** What an answer says of its refusal. */
+export function refusalOf(status: number, headers: IncomingHttpHeaders, body: string): S3Refusal {
+  const said = (name: string) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(body)?.[1];
+  const header = (name: string) => [headers[name]].flat()[0];
+  // The answer to a HEAD has no body.
+  const named = said('Code') ?? header('x-minio-error-code') ?? '';
+  const message = said('Message') ?? header('x-minio-error-desc') ?? body.slice(0, 200);
+  const code = named === 'AccessDenied' ? (reasons.find(([start]) => message.startsWith(start))?.[1] ?? named) : named;
+  return new S3Refusal(status, code, message, code !== '' || header('x-amz-request-id') !== undefined);
+}
+
+/** Reads it, and leaves its connection free. */
 export async function readRefusal(answer: IncomingMessage): Promise<S3Refusal> {
   let body = '';
   for await (const part of answer) if (body.length < longestBody) body += (part as Buffer).toString();
-  const said = (name: string) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(body)?.[1];
-  const header = (name: string) => [answer.headers[name]].flat()[0];
-  // The answer to a HEAD has no body.
-  const code = said('Code') ?? header('x-minio-error-code') ?? '';
-  const message = said('Message') ?? header('x-minio-error-desc') ?? body.slice(0, 200);
-  const isS3 = code !== '' || header('x-amz-request-id') !== undefined;
-  return new S3Refusal(answer.statusCode ?? 0, code, message, isS3);
+  return refusalOf(answer.statusCode ?? 0, answer.headers, body);
 }
 
 const refusedCertificates = new Set([
