@@ -1,30 +1,15 @@
 // Builds the wheels, installs them in a new environment without a Node on its PATH, and does the main job with them.
 // Writes its steps as JSON to the file named by the first argument.
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { run } from './child.mjs';
 import { mainJob } from './main-job.mjs';
 import { root, venvProgram } from './repository.mjs';
+import { check, runSteps } from './test-steps.mjs';
 import { buildWheels } from './wheels.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'labscale-wheels-'));
-const steps = [];
-
-async function step(name, work) {
-  const start = Date.now();
-  try {
-    const value = await work();
-    steps.push({ name, state: 'passed' });
-    console.log(`passed  ${name} (${((Date.now() - start) / 1_000).toFixed(1)} s)`);
-    return value;
-  } catch (error) {
-    steps.push({ name, state: 'failed', reason: error.message });
-    console.log(`failed  ${name}\n${error.message}`);
-    throw error;
-  }
-}
-
 /** A PATH with every program of this machine but Node and what comes with it. */
 function pathWithoutNode(first) {
   const without = join(folder, 'programs');
@@ -39,11 +24,7 @@ function pathWithoutNode(first) {
   return [first, without].join(delimiter);
 }
 
-function check(condition, message) {
-  if (!condition) throw new Error(message);
-}
-
-try {
+await runSteps(process.argv[2], async (step) => {
   const wheels = await step('the wheels are built', async () => {
     const built = await buildWheels(join(folder, 'wheels'));
     check(built.length === 2, `expected two wheels, got ${built.join(', ') || 'none'}`);
@@ -108,9 +89,5 @@ try {
     const second = await mainJob(project, { python, env, say: console.log });
     check(second.tasks >= 64 && second.reused === second.tasks && second.succeeded === 0, JSON.stringify(second));
   });
-} catch {
-  process.exitCode = 1;
-} finally {
-  rmSync(folder, { recursive: true, force: true });
-  if (process.argv[2]) writeFileSync(process.argv[2], JSON.stringify(steps));
-}
+});
+rmSync(folder, { recursive: true, force: true });
