@@ -6,18 +6,19 @@ import { AnalysisRepository } from './analyses/analysis-repository.js';
 import { registerAnalysisRoutes } from './analyses/analysis-routes.js';
 import { AnalysisService } from './analyses/analysis-service.js';
 import type { Config } from './config.js';
+import { DataBuckets } from './datasets/data-buckets.js';
 import { DatasetFolders } from './datasets/dataset-folder.js';
 import { DatasetRepository } from './datasets/dataset-repository.js';
 import { registerDatasetRoutes } from './datasets/dataset-routes.js';
 import { DatasetService } from './datasets/dataset-service.js';
 import { DerivativeVersions } from './datasets/derivative-versions.js';
-import { FolderLook } from './datasets/folder-look.js';
 import { Indexer } from './datasets/indexer.js';
 import { ObjectReader } from './datasets/object-reader.js';
 import { QueryService } from './datasets/query-service.js';
 import { ShardRepository } from './datasets/shard-repository.js';
 import { ShardService } from './datasets/shard-service.js';
 import { DatasetShardSource } from './datasets/shard-source.js';
+import { SourceLook } from './datasets/source-look.js';
 import { EventLog } from './events/event-log.js';
 import { EventStreams, registerEventRoutes } from './events/event-routes.js';
 import type { OperationRoutes } from './http/operation.js';
@@ -83,14 +84,16 @@ export function compose(config: Config, metadata: Metadata, logger: Logger): Ser
   collectDefaultMetrics({ register: metrics });
 
   const folders = new DatasetFolders(config.projectFolder, config.dataFolder);
+  const buckets = new DataBuckets(objects, null, new Map());
   const datasetRepository = new DatasetRepository(database);
   const shardRepository = new ShardRepository(database);
-  const reader = new ObjectReader(folders, objects);
+  const reader = new ObjectReader(folders, buckets, objects);
   const indexer = new Indexer(
     database,
     datasetRepository,
     shardRepository,
     folders,
+    buckets,
     objects,
     events,
     logger,
@@ -100,7 +103,8 @@ export function compose(config: Config, metadata: Metadata, logger: Logger): Ser
     database,
     datasetRepository,
     shardRepository,
-    new FolderLook(folders, shardRepository),
+    // Tasks elsewhere see the store, and no folder of this machine.
+    new SourceLook(folders, buckets, shardRepository, objects.fileOf('datasets') === undefined),
     indexer,
     objects,
     access,
@@ -149,7 +153,7 @@ export function compose(config: Config, metadata: Metadata, logger: Logger): Ser
     objects,
     fault
   );
-  const orders = new RunOrders(database, objects, folders);
+  const orders = new RunOrders(database, objects, reader);
   const hands = new RunsInHand(runRepository);
   const runEvents = new RunEvents(hands, runRepository, runner, events);
   const runEnd = new RunEnd(hands, runEvents, publisher, runner, logger);
@@ -192,7 +196,7 @@ export function compose(config: Config, metadata: Metadata, logger: Logger): Ser
     registerRoutes: (routes) => {
       registerServerRoutes(routes, config);
       registerEventRoutes(routes, streams, access);
-      registerDatasetRoutes(routes, datasets, shards, queries);
+      registerDatasetRoutes(routes, datasets, shards, queries, buckets);
       registerSnippetRoutes(routes, snippets);
       registerAnalysisRoutes(routes, analyses);
       registerParameterRoutes(routes, parameters);

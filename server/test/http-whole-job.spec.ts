@@ -42,6 +42,7 @@ test('the whole job: every operation answers as the contract says, and so does e
   const described = await call('updateDataset', { params, body: { name, description: asItIs('text'), metadata } });
   expect(described).toMatchObject({ name, description: asItIs('text'), metadata });
   expect((await call('listDatasets', { query: { search: 'numbers' } })).items).toEqual([described]);
+  expect((await call('browseBucket')).folders).toEqual([]);
   expect((await call('checkDataset', { params })).current).toBe(true);
   await writeFile(join(server.project, 'numbers', shardName(4)), '4\n');
   expect((await call('checkDataset', { params })).changes.added).toBe(1);

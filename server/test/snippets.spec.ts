@@ -134,7 +134,7 @@ describe('the files of a snippet', () => {
     const { shards } = await server.call('getSnippetFiles', { params: { snippetId: id } });
     for (const { key, objects } of shards) {
       expect(objects).toEqual([{ path: key, file: join(server.project, dataset.name, key) }]);
-      expect(await readFile(objects[0]!.file, 'utf8')).toBe(`${Number(key.slice(1, 6))}\n`);
+      expect(await readFile(objects[0]!.file!, 'utf8')).toBe(`${Number(key.slice(1, 6))}\n`);
     }
   });
 

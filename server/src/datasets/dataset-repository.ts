@@ -2,9 +2,10 @@ import type { Dataset, DatasetVersion, Query } from '@labscale/schema';
 import type { Database, Writing } from '../metadata/database.js';
 import { occursIn, searchWords } from '../metadata/search-words.js';
 import type { Tables } from '../metadata/tables.js';
+import type { BucketPlace } from './data-buckets.js';
 
 /** Where the paths of a version's objects start; see `rootJson`. */
-export type VersionRoot = { kind: 'folder'; path: string } | { kind: 'store' };
+export type VersionRoot = { kind: 'folder'; path: string } | { kind: 'store' } | ({ kind: 'bucket' } & BucketPlace);
 
 /** A dataset version with what only the server knows of it. */
 export interface StoredVersion extends DatasetVersion {

@@ -1,5 +1,7 @@
 import type { OperationRoutes } from '../http/operation.js';
 import { sendBytes } from '../http/send-bytes.js';
+import { browseBucket } from './browse-bucket.js';
+import type { DataBuckets } from './data-buckets.js';
 import type { DatasetService } from './dataset-service.js';
 import type { QueryService } from './query-service.js';
 import type { ShardService } from './shard-service.js';
@@ -8,10 +10,12 @@ export function registerDatasetRoutes(
   routes: OperationRoutes,
   datasets: DatasetService,
   shards: ShardService,
-  queries: QueryService
+  queries: QueryService,
+  buckets: DataBuckets
 ): void {
   routes.handle('listDatasets', ({ user, query }) => datasets.list(user, query));
   routes.handle('createDataset', ({ user, body }) => datasets.create(user, body));
+  routes.handle('browseBucket', ({ query }) => browseBucket(buckets, query));
   routes.handle('getDataset', ({ params }) => datasets.get(params.datasetId));
   routes.handle('updateDataset', ({ user, params, body }) => datasets.update(user, params.datasetId, body));
   routes.handle('deleteDataset', ({ user, params }) => datasets.delete(user, params.datasetId));

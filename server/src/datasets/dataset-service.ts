@@ -11,9 +11,9 @@ import type { ObjectStore } from '../objects/object-store.js';
 import { OneAtATime } from '../one-at-a-time.js';
 import { ProblemError, notFound } from '../problem-error.js';
 import { toPublicVersion, type DatasetRepository, type StoredVersion } from './dataset-repository.js';
-import { isSame, undigestedShards, type FolderLook, type Look } from './folder-look.js';
 import type { Indexer } from './indexer.js';
 import type { ShardRepository } from './shard-repository.js';
+import { isSame, undigestedShards, type Look, type SourceLook } from './source-look.js';
 
 /** What people ask of datasets and their versions. */
 export class DatasetService {
@@ -24,7 +24,7 @@ export class DatasetService {
     private readonly database: Database,
     private readonly datasets: DatasetRepository,
     private readonly shards: ShardRepository,
-    private readonly folder: FolderLook,
+    private readonly sources: SourceLook,
     private readonly indexer: Indexer,
     private readonly objects: ObjectStore,
     private readonly access: Access,
@@ -46,10 +46,11 @@ export class DatasetService {
     return (await this.datasets.find(datasetId)) ?? fail(notFound(datasetId));
   }
 
-  /** Registers a folder; its files are read for their digests in the background. */
+  /** Registers a folder or prefix; its objects are read for their digests, or uploaded, in the background. */
   async create(user: User, body: Operations['createDataset']['body']): Promise<Dataset> {
     if (await this.datasets.isNameTaken(user.name, body.name)) throw nameTaken(body.name);
-    const look = await this.folder.at(body.source);
+    const source = this.sources.complete(body.source);
+    const look = await this.sources.at(source);
     const [datasetId, versionId] = [newId('ds'), newId('dv')];
     const at = new Date().toISOString();
     await this.shards
@@ -60,7 +61,7 @@ export class DatasetService {
           name: body.name,
           description: body.description ?? '',
           metadataJson: JSON.stringify(body.metadata ?? {}),
-          sourceJson: JSON.stringify(body.source),
+          sourceJson: JSON.stringify(source),
           derivedFromDatasetId: null,
           derivedByAnalysisId: null,
           defaultParameterSetVersionId: null,
@@ -76,7 +77,6 @@ export class DatasetService {
             owner: user.name,
             number: 1,
             previousVersionId: null,
-            path: body.source.path,
             done: 0,
             at
           })
@@ -107,7 +107,7 @@ export class DatasetService {
     return this.get(datasetId);
   }
 
-  /** Forgets a dataset; the files stay. Raises STATE_CONFLICT where a run used or made it. */
+  /** Forgets a dataset with what was uploaded of it; its source stays. Raises STATE_CONFLICT where a run used or made it. */
   async delete(user: User, datasetId: string): Promise<void> {
     const dataset = await this.get(datasetId);
     if (dataset.source.kind === 'derivatives' || (await this.datasets.isUsedByRun(datasetId))) {
@@ -121,13 +121,13 @@ export class DatasetService {
     for (const versionId of versions) await this.shards.remove(versionId);
   }
 
-  /** Compares the folder with the latest version by names, sizes, times and metadata. */
+  /** Compares folder or prefix with the latest version by names, sizes, times or ETags, and metadata. */
   async check(datasetId: string): Promise<Operations['checkDataset']['result']> {
     const { source, latestVersion } = await this.get(datasetId);
     if (source.kind === 'derivatives') {
       return { current: true, changes: { added: 0, removed: 0, modified: 0, unchanged: latestVersion.shardCount } };
     }
-    const changes = await this.folder.compare(await this.folder.at(source), latestVersion.id);
+    const changes = await this.sources.compare(await this.sources.at(source), latestVersion.id);
     return { current: isSame(changes), changes };
   }
 
@@ -148,7 +148,7 @@ export class DatasetService {
 
   /** The version, as the contract has it. */
   async getVersion(versionId: string): Promise<DatasetVersion> {
-    return toPublicVersion((await this.datasets.getVersion(versionId)) ?? fail(notFound(versionId)));
+    return this.indexer.toPublic((await this.datasets.getVersion(versionId)) ?? fail(notFound(versionId)));
   }
 
   /** A version whose shards have their digests. Raises NOT_FOUND, DATASET_INDEXING. */
@@ -170,7 +170,7 @@ export class DatasetService {
     return version;
   }
 
-  /** Makes a version where the folder is no longer the latest one; else gives the latest. */
+  /** Makes a version where folder or prefix is no longer the latest one; else gives the latest. */
   async createVersion(user: User, datasetId: string): Promise<DatasetVersion> {
     return this.#underway.run(datasetId, async () => {
       const { source, latestVersion: latest } = await this.get(datasetId);
@@ -184,14 +184,14 @@ export class DatasetService {
           mend: 'Wait for it; this goes on by itself.'
         });
       }
-      const look = await this.folder.at(source);
-      if (latest.indexing.state === 'ready' && isSame(await this.folder.compare(look, latest.id))) return latest;
+      const look = await this.sources.at(source);
+      if (latest.indexing.state === 'ready' && isSame(await this.sources.compare(look, latest.id))) return latest;
       const whole =
         latest.indexing.state === 'ready' ? latest.id : (await this.datasets.getVersion(latest.id))?.previousVersionId;
       const versionId = newId('dv');
       const at = new Date().toISOString();
       let done = 0;
-      const shards = this.folder.withKnownDigests(look, latest.id, () => (done += 1));
+      const shards = this.sources.withKnownDigests(look, latest.id, () => (done += 1));
       await this.shards.insert(versionId, user.name, shards, async (transaction) => {
         await this.datasets.insertVersion(
           transaction,
@@ -201,7 +201,6 @@ export class DatasetService {
             owner: user.name,
             number: latest.number + 1,
             previousVersionId: whole ?? null,
-            path: source.path,
             done,
             at
           })
@@ -220,14 +219,13 @@ export class DatasetService {
 }
 
 function versionRow(
-  { count, drafts }: Look,
+  { count, drafts, root }: Look,
   of: {
     id: string;
     datasetId: string;
     owner: string;
     number: number;
     previousVersionId: string | null;
-    path: string;
     done: number;
     at: string;
   }
@@ -254,7 +252,7 @@ function versionRow(
     metadataNamesJson: JSON.stringify([...metadataNames]),
     changesJson: null,
     previousVersionId: of.previousVersionId,
-    rootJson: JSON.stringify({ kind: 'folder', path: of.path }),
+    rootJson: JSON.stringify(root),
     madeByRunId: null,
     createdAt: of.at
   };

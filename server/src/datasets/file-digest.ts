@@ -4,7 +4,8 @@ import { open, type FileHandle } from 'node:fs/promises';
 
 const smallBytes = 262_144;
 const pieceBytes = 1_048_576;
-const tries = 3;
+/** How often something is read anew that changed meanwhile. */
+export const tries = 3;
 
 export interface DigestedFile {
   sizeBytes: number;
@@ -15,15 +16,15 @@ export interface DigestedFile {
 /** The file was written while it was read, each time. */
 export class FileUnsteady extends Error {}
 
-/** Digest of a file with the size and time that it had. Raises FileUnsteady, or the error of the file system. */
-export async function digestFile(path: string): Promise<DigestedFile> {
+/** Digest of a file with the size and time that it had. Raises FileUnsteady, the error of the file system, or that of the signal. */
+export async function digestFile(path: string, signal?: AbortSignal): Promise<DigestedFile> {
   // NONBLOCK: what was a file may be a named pipe by now, and opening one waits for a writer.
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     for (let count = 0; count < tries; count++) {
       const before = await handle.stat({ bigint: true });
       if (!before.isFile()) throw new Error('it is no longer a file');
-      const { digest, sizeBytes } = await digestHandle(handle, Number(before.size));
+      const { digest, sizeBytes } = await digestHandle(handle, Number(before.size), signal);
       const after = await handle.stat({ bigint: true });
       if (after.mtimeNs === before.mtimeNs && after.size === before.size && sizeBytes === Number(after.size)) {
         return { sizeBytes, modifiedNs: String(after.mtimeNs), digest };
@@ -35,7 +36,11 @@ export async function digestFile(path: string): Promise<DigestedFile> {
   }
 }
 
-async function digestHandle(handle: FileHandle, size: number): Promise<{ digest: string; sizeBytes: number }> {
+async function digestHandle(
+  handle: FileHandle,
+  size: number,
+  signal: AbortSignal | undefined
+): Promise<{ digest: string; sizeBytes: number }> {
   if (size <= smallBytes) {
     const bytes = Buffer.allocUnsafe(size + 1);
     let filled = 0;
@@ -52,6 +57,7 @@ async function digestHandle(handle: FileHandle, size: number): Promise<{ digest:
   for (;;) {
     const { bytesRead } = await handle.read(piece, 0, piece.length, position);
     if (bytesRead === 0) break;
+    signal?.throwIfAborted();
     digest.update(piece.subarray(0, bytesRead));
     position += bytesRead;
   }

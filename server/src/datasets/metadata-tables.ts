@@ -1,5 +1,3 @@
-import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Shard } from '@labscale/schema';
 import { numberOf } from '../metadata/filter.js';
 import { ProblemError } from '../problem-error.js';
@@ -19,17 +17,29 @@ export const aboutTheData =
 /** Metadata of a shard from the tables beside the data. */
 export type MetadataOf = (shard: Pick<Shard, 'key' | 'entities'>) => Metadata;
 
+/** A file at the top of what is registered. */
+export interface TopFile {
+  sizeBytes: number;
+  read: () => Promise<string>;
+}
+
+/** Where to look for tables, and the field that named it. */
+export interface TableFolder {
+  field: string;
+  find: (name: string) => Promise<TopFile | undefined>;
+}
+
 /**
  * Reads `participants.tsv` (BIDS: by entity `sub`) and `shards.csv` or `shards.tsv` (by column `key`) at the top of a
  * folder. A column of numbers becomes numbers, of `true` and `false` truth values; `n/a` and nothing are no value.
  * Raises METADATA_INVALID.
  */
-export async function readMetadataTables(folder: string): Promise<MetadataOf> {
+export async function readMetadataTables(folder: TableFolder): Promise<MetadataOf> {
   const bySubject = await readTable(folder, 'participants.tsv', 'participant_id', (id) => id.replace(/^sub-/, ''));
   const [csv, tsv] = [await readTable(folder, 'shards.csv', 'key'), await readTable(folder, 'shards.tsv', 'key')];
   if (csv !== undefined && tsv !== undefined) {
     throw new ProblemError('METADATA_INVALID', 'There are both shards.csv and shards.tsv.', {
-      field: 'body/source/path',
+      field: folder.field,
       mend: 'Keep one of them.'
     });
   }
@@ -41,24 +51,21 @@ export async function readMetadataTables(folder: string): Promise<MetadataOf> {
 }
 
 async function readTable(
-  folder: string,
+  { field, find }: TableFolder,
   name: string,
   keyColumn: string,
   toKey = (text: string) => text
 ): Promise<Map<string, Metadata> | undefined> {
   const invalid = (detail: string) =>
-    new ProblemError('METADATA_INVALID', `${name}: ${detail}.`, {
-      field: 'body/source/path',
-      mend: `Mend or remove ${name}.`
-    });
-  const file = join(folder, name);
-  const found = await stat(file).catch(() => undefined);
-  if (found === undefined || !found.isFile()) return undefined;
-  if (found.size > largestBytes) throw invalid(`it is larger than ${largestBytes / 1_048_576} MiB`);
+    new ProblemError('METADATA_INVALID', `${name}: ${detail}.`, { field, mend: `Mend or remove ${name}.` });
+  const found = await find(name);
+  if (found === undefined) return undefined;
+  if (found.sizeBytes > largestBytes) throw invalid(`it is larger than ${largestBytes / 1_048_576} MiB`);
   let table;
   try {
-    table = parseTable(await readFile(file, 'utf8'), name.endsWith('.tsv') ? '\t' : ',');
+    table = parseTable(await found.read(), name.endsWith('.tsv') ? '\t' : ',');
   } catch (error) {
+    if (error instanceof ProblemError) throw error;
     throw invalid(error instanceof TableFault ? error.message : 'it cannot be read');
   }
   const { columns, rows } = table;

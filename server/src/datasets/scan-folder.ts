@@ -12,12 +12,15 @@ const statOf = promisify(stat) as (path: string, options: { bigint: true }) => P
 const realpathOf = promisify(realpath.native) as (path: string) => Promise<string>;
 const atOnce = 64;
 
+/** A file of a folder, or an object of a bucket. */
 export interface FoundFile {
-  /** Below the folder, with `/`. */
+  /** Below the folder or prefix, with `/`. */
   path: string;
   sizeBytes: number;
-  /** Nanoseconds since 1970. */
-  modifiedNs: string;
+  /** Of a file: nanoseconds since 1970. */
+  modifiedNs?: string;
+  /** Of an object of a bucket. */
+  etag?: string;
 }
 
 const refused = (detail: string, mend?: string) =>

@@ -1,4 +1,4 @@
-import type { FolderSource, Shard } from '@labscale/schema';
+import type { Dataset, FolderSource, Shard } from '@labscale/schema';
 import { compareBytes } from '../objects/object-key.js';
 import { ProblemError } from '../problem-error.js';
 import { entitiesOfFile, entitiesOfFolder } from './bids-name.js';
@@ -20,7 +20,10 @@ export interface Layout {
 }
 
 const nameOf = (path: string) => path.slice(path.lastIndexOf('/') + 1);
-const field = 'body/source/path';
+
+type Way = Pick<FolderSource, 'layout' | 'pattern'> & { kind?: Dataset['source']['kind'] };
+
+const fieldOf = ({ kind }: Way) => (kind === 'bucket' ? 'body/source/prefix' : 'body/source/path');
 
 /** Gives control back now and then: what walks over 100,000 files shall not keep requests waiting. */
 async function breathe(count: number): Promise<void> {
@@ -31,10 +34,7 @@ async function breathe(count: number): Promise<void> {
  * The shards that files make, in the order of the bytes of their keys. Pure but for giving control back.
  * Raises FOLDER_EMPTY, PATTERN_INVALID, PATTERN_NO_MATCH, PATTERN_AMBIGUOUS.
  */
-export async function layOut(
-  files: readonly FoundFile[],
-  source: Pick<FolderSource, 'layout' | 'pattern'>
-): Promise<Layout> {
+export async function layOut(files: readonly FoundFile[], source: Way): Promise<Layout> {
   if (source.layout !== 'pattern' && source.pattern !== undefined) {
     throw new ProblemError('PATTERN_INVALID', `The layout ${source.layout} takes no pattern.`, {
       field: 'body/source/pattern',
@@ -44,12 +44,12 @@ export async function layOut(
   const pattern = source.layout === 'pattern' ? patternOf(source) : undefined;
   if (files.length === 0) {
     throw new ProblemError('FOLDER_EMPTY', 'The folder has no file that could be data (hidden files are left out).', {
-      field,
+      field: fieldOf(source),
       mend: 'Choose the folder that holds the data.'
     });
   }
   if (pattern !== undefined) return byPattern(files, pattern);
-  if (source.layout === 'folder-per-shard') return byFolder(files);
+  if (source.layout === 'folder-per-shard') return byFolder(files, source);
   return {
     count: files.length,
     *shards() {
@@ -60,7 +60,7 @@ export async function layOut(
   };
 }
 
-function patternOf({ pattern }: Pick<FolderSource, 'pattern'>): PathPattern {
+function patternOf({ pattern }: Way): PathPattern {
   if (pattern !== undefined) return new PathPattern(pattern);
   throw new ProblemError('PATTERN_INVALID', 'The layout "pattern" needs a pattern.', {
     field: 'body/source/pattern',
@@ -68,7 +68,7 @@ function patternOf({ pattern }: Pick<FolderSource, 'pattern'>): PathPattern {
   });
 }
 
-function byFolder(files: readonly FoundFile[]): Layout {
+function byFolder(files: readonly FoundFile[], source: Way): Layout {
   const folders = new Map<string, FoundFile[]>();
   for (const file of files) {
     const slash = file.path.lastIndexOf('/');
@@ -80,7 +80,7 @@ function byFolder(files: readonly FoundFile[]): Layout {
   }
   if (folders.size === 0) {
     throw new ProblemError('FOLDER_EMPTY', 'The folder has files but no folders in it that could be shards.', {
-      field,
+      field: fieldOf(source),
       mend: 'Choose the layout "file-per-shard".'
     });
   }

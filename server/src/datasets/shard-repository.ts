@@ -207,6 +207,17 @@ export class ShardRepository {
     return rows.map(toStoredShard);
   }
 
+  /** Bytes of the shards whose digest is not known. */
+  async undigestedBytes(versionId: string): Promise<number> {
+    const { bytes } = await this.database
+      .selectFrom('shard')
+      .select((is) => is.fn.sum<number | null>('sizeBytes').as('bytes'))
+      .where('versionId', '=', versionId)
+      .where('digest', '=', '')
+      .executeTakeFirstOrThrow();
+    return Number(bytes ?? 0);
+  }
+
   async setDigests(
     writing: Writing,
     versionId: string,

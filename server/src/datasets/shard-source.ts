@@ -35,7 +35,7 @@ export class DatasetShardSource implements ShardSource {
     return (await this.shards.at(versionId, indexes)).map(toShard);
   }
 
-  async filesOf(versionId: string, { key }: Shard): Promise<{ path: string; file: string }[]> {
+  async filesOf(versionId: string, { key }: Shard): Promise<{ path: string; file?: string }[]> {
     const version = await this.repository.getVersion(versionId);
     const shard = await this.shards.find(versionId, key);
     if (version === undefined || shard === undefined) throw notFound(key);

@@ -3,11 +3,18 @@ import type { DataObject, Shard } from '@labscale/schema';
 import { canonicalJson } from '../metadata/canonical-json.js';
 import type { Tables } from '../metadata/tables.js';
 
-/** An object of a shard with the place of its bytes: `at` is a path below the folder of the version, or a key in the store. */
+/**
+ * An object of a shard with the place of its bytes: `at` is a path below the folder of the version, a key in the store, or a
+ * key in the bucket of the version.
+ */
 export interface StoredObject extends DataObject {
   at: string;
   /** Of a file: its time of change in nanoseconds, as text since it exceeds what a number holds. */
   modifiedNs?: string;
+  /** Of an object in a bucket. */
+  etag?: string;
+  /** Of a file that was uploaded: its path below the folder that it came from. Until then that is in `at`. */
+  from?: string;
 }
 
 /** A shard of a dataset version, as `objectsJson` and its neighbours hold it. */

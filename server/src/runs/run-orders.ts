@@ -1,6 +1,6 @@
 import type { AnalysisVersion, Contract, ParameterValues, Resources } from '@labscale/schema';
-import type { DatasetFolders } from '../datasets/dataset-folder.js';
 import type { VersionRoot } from '../datasets/dataset-repository.js';
+import type { ObjectReader } from '../datasets/object-reader.js';
 import type { StoredObject } from '../datasets/stored-shard.js';
 import type { Database, Writing } from '../metadata/database.js';
 import type { ObjectStore } from '../objects/object-store.js';
@@ -23,7 +23,7 @@ export class RunOrders {
   constructor(
     private readonly database: Database,
     private readonly objects: ObjectStore,
-    private readonly folders: DatasetFolders
+    private readonly reader: ObjectReader
   ) {}
 
   /** Writes `runs/<run>/plan.json`; the same bytes whenever it is written. */
@@ -102,15 +102,12 @@ export class RunOrders {
           entities: JSON.parse(row.entitiesJson) as Record<string, string>,
           metadata: JSON.parse(row.metadataJson) as Record<string, string | number | boolean>,
           digest: row.digest,
-          objects: (JSON.parse(row.objectsJson) as StoredObject[]).map(
-            ({ path, sizeBytes, digest, at, modifiedNs }) => ({
-              path,
-              sizeBytes,
-              digest,
-              ...(root.kind === 'folder' ? { file: this.folders.fileOf(root.path, at) } : { key: at }),
-              ...(modifiedNs === undefined ? {} : { modifiedNs })
-            })
-          )
+          objects: (JSON.parse(row.objectsJson) as StoredObject[]).map((object) => ({
+            path: object.path,
+            sizeBytes: object.sizeBytes,
+            digest: object.digest,
+            ...this.reader.placeOf(root, object)
+          }))
         }
       }
     }));

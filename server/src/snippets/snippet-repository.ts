@@ -64,6 +64,6 @@ export interface ShardSource {
   /** Places in the manifest of the shards that fit, in order. Raises FILTER_INVALID. */
   matchingIndexes(versionId: string, filter: string): Promise<number[]>;
   shardsAt(versionId: string, indexes: readonly number[]): Promise<Shard[]>;
-  /** Where the objects of a shard lie on this machine, by their paths. */
-  filesOf(versionId: string, shard: Shard): Promise<{ path: string; file: string }[]>;
+  /** Where the objects of a shard lie on the disk of this machine, by their paths; without `file` they are elsewhere. */
+  filesOf(versionId: string, shard: Shard): Promise<{ path: string; file?: string }[]>;
 }
