@@ -178,7 +178,7 @@ export function compose(config: Config, metadata: Metadata, logger: Logger): Ser
     runRepository,
     new TaskRepository(database),
     derivatives,
-    new RunPlanner(database, access, derivatives, new Interpreters(place), runner.capacity, config.runner),
+    new RunPlanner(database, access, derivatives, new Interpreters(place), runner, config.runner),
     runWrites,
     hands,
     new RunSteering(database, hands, runWrites, runEvents, runEnd, publisher),

@@ -45,7 +45,11 @@ function decide(facts: Facts) {
     {
       alive: new Set((facts.alive ?? []).map(attemptKey)),
       reports: of(facts.hint),
-      gone: new Map(facts.gone === undefined ? [] : [[attemptKey(attempts[0]!), facts.gone]])
+      gone: new Map(
+        facts.gone === undefined
+          ? []
+          : [[attemptKey(attempts[0]!), { detail: facts.gone, exitKind: 'evicted' as const }]]
+      )
     },
     { claims: new Map(facts.claim === undefined ? [] : [[facts.claim.index, facts.claim]]), reports: of(facts.stored) },
     now
@@ -109,7 +113,7 @@ describe('an open attempt', () => {
 
   test('that vanished is tried anew, which is no failure of its own; but not for ever', () => {
     expect(decide({ open: [one], gone: 'killed', counts: running })).toEqual([
-      { kind: 'lose', index: 0, attempt: 1, reason: 'killed' }
+      { kind: 'lose', index: 0, attempt: 1, reason: 'killed', exitKind: 'evicted' }
     ]);
     const often = open({ losses: lostAttemptsAllowed });
     expect(decide({ open: [often], gone: 'killed', counts: running })).toMatchObject([{ kind: 'give-up' }]);

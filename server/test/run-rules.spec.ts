@@ -125,7 +125,9 @@ describe('a run in mind', () => {
       {
         ...{ id: 'run-1', owner: 'ana', name: 'r', state: 'running', datasetVersionId: 'dv-1', interpreter: 'python' },
         resources: { cpus: 1, memoryBytes: 1, timeLimitSeconds: 1, retries: 0, backoffSeconds: 0 },
-        publishPartial: false
+        publishPartial: false,
+        image: null,
+        shardsPerPod: null
       },
       new TaskStateBytes(Uint8Array.from([1, 1, 1, 3, 1]))
     );

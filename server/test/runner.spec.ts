@@ -76,9 +76,11 @@ describe.each(Object.keys(implementations))('the %s runner', (name) => {
         runId,
         name: 'a run',
         interpreter: resolve('../.venv/bin/python'),
+        image: null,
         resources,
         tasks: 4,
-        secondsPerTask: null
+        secondsPerTask: null,
+        shardsPerPod: null
       },
       ...more
     };

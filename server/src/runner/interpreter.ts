@@ -15,8 +15,16 @@ const patienceMs = 60_000;
 export interface Environment {
   /** Runs the worker. */
   interpreter: string;
+  /** Where it is not this machine. */
+  image?: string;
   digest: string;
   packages: Record<string, string>;
+}
+
+/** Says what a notebook or command would run in. */
+export interface Environments {
+  /** Raises KERNEL_NOT_FOUND, RUNNER_UNAVAILABLE. */
+  environmentOf(kernel: AnalysisVersion['kernel'], kind: AnalysisVersion['kind']): Promise<Environment>;
 }
 
 interface Kernelspec {
@@ -33,7 +41,7 @@ interface Installed {
 }
 
 /** Finds interpreters and says what they have installed; asked again only where an import folder has changed. */
-export class Interpreters {
+export class Interpreters implements Environments {
   readonly #installed = new Map<string, { folders: string[]; seen: string; found: Promise<Installed> }>();
   #kernels: { at: number; found: Promise<Record<string, Kernelspec>> } | undefined;
 

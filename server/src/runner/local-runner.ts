@@ -46,7 +46,7 @@ export class LocalRunner implements Runner {
   #closed = false;
 
   constructor(
-    readonly capacity: Capacity,
+    private readonly capacity: Capacity,
     private readonly place: WorkerPlace,
     private readonly logger: Logger
   ) {
@@ -59,6 +59,14 @@ export class LocalRunner implements Runner {
 
   onEvent(listener: (event: RunnerEvent) => void): void {
     this.#listeners.push(listener);
+  }
+
+  get largestTask(): Capacity {
+    return this.capacity;
+  }
+
+  places(task: Capacity): number {
+    return placesFor(task, this.capacity);
   }
 
   room(order: RunOrder): number {
@@ -122,12 +130,12 @@ export class LocalRunner implements Runner {
     this.#pump();
   }
 
-  finish(runId: string): void {
+  async finish(runId: string): Promise<void> {
     const post = this.#posts.get(runId);
     if (post !== undefined && (post.queue.length > 0 || post.sent.size > 0 || post.adopted.size > 0)) return;
     this.#posts.delete(runId);
     if (post?.worker) post.worker.finish();
-    else void this.#removeScratch(runId);
+    else await this.#removeScratch(runId);
   }
 
   waitingFor(order: RunOrder): string | undefined {

@@ -40,7 +40,7 @@ function parse(bytes: Buffer, runId: string, index: number): AttemptReport | und
 }
 
 /** What is decided and published by it is looked at; the rest is for people. */
-function isReportOf(value: unknown, runId: string, index: number): value is AttemptReport {
+export function isReportOf(value: unknown, runId: string, index: number): value is AttemptReport {
   const report = value as AttemptReport | null;
   return (
     report !== null &&

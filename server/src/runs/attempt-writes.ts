@@ -1,9 +1,9 @@
 import type { TaskState } from '@labscale/schema';
 import type { Writing } from '../metadata/database.js';
 import type { Tables } from '../metadata/tables.js';
-import type { AttemptReport } from '../runner/runner.js';
+import type { AttemptName, AttemptReport } from '../runner/runner.js';
 import { failureGroupOf, readableFailure } from './failure-groups.js';
-import type { LiveRun } from './live-run.js';
+import type { Flight, LiveRun } from './live-run.js';
 import type { Action } from './reconcile.js';
 import type { OrderedTask, RunOrders } from './run-orders.js';
 import { StateMoved, type RunWrites, type TaskEnd } from './run-writes.js';
@@ -21,6 +21,13 @@ export const taskStateAfter = {
   stop: 'stopped'
 } as const satisfies Record<AttemptAction['kind'], TaskState>;
 
+/** A flight that ends because attempt `by` of its task has begun. */
+export interface Replaced {
+  flight: Flight;
+  by: number;
+  detail: string;
+}
+
 const unmeasured = { exitCode: null, durationSeconds: null, cpuSeconds: null, peakMemoryBytes: null };
 
 /** Writes the rows of attempts and of their tasks: the intent of one to come, and the end that was decided for one. */
@@ -34,25 +41,21 @@ export class AttemptWrites {
   async order(writing: Writing, live: LiveRun, indexes: readonly number[], now: Date): Promise<OrderedTask[]> {
     if (indexes.length === 0) return [];
     const ordered = await this.orders.next(writing, live.facts, indexes);
-    const attempts = ordered.map(({ order }): Tables['attempt'] => ({
-      runId: live.id,
-      taskIndex: order.index,
-      number: order.attempt,
-      owner: live.facts.owner,
-      state: 'running',
-      workerId: null,
-      exitKind: null,
-      reason: null,
-      exitCode: null,
-      startedAt: now.toISOString(),
-      finishedAt: null,
-      durationSeconds: null,
-      cpuSeconds: null,
-      peakMemoryBytes: null,
-      published: 0
-    }));
+    const attempts = ordered.map(({ order }) => newAttempt(live, order, now));
     await this.writes.insertAttempts(writing, attempts);
     return ordered;
+  }
+
+  /** The cluster has begun attempts of its own in place of those that it lost: these are closed, the tasks go on. */
+  async replace(writing: Writing, live: LiveRun, replaced: readonly Replaced[], now: Date): Promise<void> {
+    for (const { flight, by, detail } of replaced) {
+      await this.writes.endAttempt(writing, 'lost', {
+        ...{ runId: live.id, taskIndex: flight.index, number: flight.attempt, published: 0 },
+        ...{ ...unmeasured, finishedAt: now.toISOString(), exitKind: 'worker-lost', reason: inOneLine(detail) }
+      });
+      await this.writes.setLosses(writing, live.id, flight.index, flight.losses + 1);
+      await this.writes.insertAttempts(writing, [newAttempt(live, { index: flight.index, attempt: by }, now)]);
+    }
   }
 
   /** The end of an attempt, and what that makes of its task. */
@@ -79,6 +82,11 @@ export class AttemptWrites {
     switch (action.kind) {
       case 'succeed': {
         const { claim, closes } = action;
+        // A cluster may have begun it by itself while this server was away.
+        if (claim.attempt > attempt) {
+          const unknown = newAttempt(live, claim, new Date(claim.startedAt));
+          await this.writes.insertAttempts(writing, [unknown], true);
+        }
         await this.writes.endTask(writing, 'succeeded', {
           ...task,
           ...measured(claim),
@@ -148,24 +156,25 @@ export class AttemptWrites {
       }
       case 'lose':
       case 'give-up': {
+        const { exitKind } = action;
         const lost = inOneLine(action.reason);
         const losses = flight.losses + 1;
         await this.writes.endAttempt(writing, 'lost', {
           ...closing,
           ...unmeasured,
-          exitKind: 'worker-lost',
+          exitKind,
           reason: lost
         });
         if (action.kind === 'lose') {
           await this.writes.endTask(writing, 'waiting', { ...task, losses, startedAt: null, finishedAt: null });
         } else {
-          const reason = `Each of its last ${losses} attempts ended with its worker: ${lost}`;
+          const reason = `Each of its last ${losses} attempts was lost: ${lost}`;
           await this.writes.endTask(writing, 'failed', {
             ...task,
             losses,
-            exitKind: 'worker-lost',
+            exitKind,
             reason,
-            failureGroup: failureGroupOf('worker-lost', reason, undefined),
+            failureGroup: failureGroupOf(exitKind, reason, undefined),
             failureText: reason
           });
         }
@@ -178,6 +187,26 @@ export class AttemptWrites {
       }
     }
   }
+}
+
+function newAttempt(live: LiveRun, { index, attempt }: AttemptName, startedAt: Date): Tables['attempt'] {
+  return {
+    runId: live.id,
+    taskIndex: index,
+    number: attempt,
+    owner: live.facts.owner,
+    state: 'running',
+    workerId: null,
+    exitKind: null,
+    reason: null,
+    exitCode: null,
+    startedAt: startedAt.toISOString(),
+    finishedAt: null,
+    durationSeconds: null,
+    cpuSeconds: null,
+    peakMemoryBytes: null,
+    published: 0
+  };
 }
 
 function measured(report: AttemptReport) {

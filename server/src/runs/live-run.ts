@@ -8,6 +8,7 @@ import {
 } from '@labscale/schema';
 import type { AttemptName, AttemptReport, RunOrder } from '../runner/runner.js';
 import { toIndexRanges } from './index-ranges.js';
+import type { Loss } from './reconcile.js';
 
 /** An attempt that was ordered and has not ended. */
 export interface Flight extends AttemptName {
@@ -26,20 +27,27 @@ export interface LiveRunFacts {
   datasetVersionId: string;
   resources: Resources;
   interpreter: string;
+  image: string | null;
   publishPartial: boolean;
+  shardsPerPod: number | null;
 }
 
 /** What the runner said of a run and what nothing was done about yet; attempts by their key. */
 export class RunnerNews {
   readonly started = new Map<number, { attempt: number; at: string; workerId: string }>();
   readonly reports = new Map<string, AttemptReport>();
-  readonly gone = new Map<string, string>();
+  readonly gone = new Map<string, Loss>();
+  /** Attempts that the cluster began by itself, by their task: the latest, and why the one before it was lost. */
+  readonly replaced = new Map<number, { by: number; detail: string }>();
 
   /** Takes in what was said before this. */
   takeBack(earlier: RunnerNews): void {
     for (const [index, started] of earlier.started) if (!this.started.has(index)) this.started.set(index, started);
     for (const [key, report] of earlier.reports) this.reports.set(key, report);
-    for (const [key, detail] of earlier.gone) this.gone.set(key, detail);
+    for (const [key, loss] of earlier.gone) this.gone.set(key, loss);
+    for (const [index, replaced] of earlier.replaced) {
+      if (!this.replaced.has(index)) this.replaced.set(index, replaced);
+    }
   }
 }
 
@@ -178,6 +186,11 @@ export class LiveRun {
     return this.#ended === 0 ? null : this.#endedSeconds / this.#ended;
   }
 
+  /** The attempt of a task that is the last one heard of, written or not; undefined where it has none. */
+  attemptOf(index: number): number | undefined {
+    return this.news.replaced.get(index)?.by ?? this.flights.get(index)?.attempt;
+  }
+
   setProgress(index: number, progress: number): void {
     const flight = this.flights.get(index);
     if (flight === undefined) return;
@@ -186,15 +199,17 @@ export class LiveRun {
   }
 
   get order(): RunOrder {
-    const { id, name, interpreter, resources } = this.facts;
+    const { id, name, interpreter, image, resources, shardsPerPod } = this.facts;
     const { held, waiting, running } = this.counts;
     return {
       runId: id,
       name,
       interpreter,
+      image,
       resources,
       tasks: Math.max(1, held + waiting + running),
-      secondsPerTask: this.secondsPerTask
+      secondsPerTask: this.secondsPerTask,
+      shardsPerPod
     };
   }
 

@@ -1,4 +1,4 @@
-import type { Resources, RunState, TaskCounts, TaskState } from '@labscale/schema';
+import type { ExitKind, Resources, RunState, TaskCounts, TaskState } from '@labscale/schema';
 import type { AttemptName, AttemptReport } from '../runner/runner.js';
 
 /** Attempts that may vanish with their worker before the task itself is held to be the cause. */
@@ -35,7 +35,13 @@ export interface RunnerFacts {
   /** Ends that were reported; hints. */
   reports: ReadonlyMap<string, AttemptReport>;
   /** Why attempts that are not alive went, where it is known. */
-  gone: ReadonlyMap<string, string>;
+  gone: ReadonlyMap<string, Loss>;
+}
+
+/** Why an attempt went without saying how it ended. */
+export interface Loss {
+  detail: string;
+  exitKind: ExitKind;
 }
 
 /** What the store says of the open attempts that are not alive: the truth about outcomes. */
@@ -49,9 +55,9 @@ export type Action =
   | { kind: 'succeed'; index: number; attempt: number; claim: AttemptReport; closes: AttemptReport | undefined }
   | { kind: 'retry'; index: number; attempt: number; report: AttemptReport; notBefore: string | null }
   | { kind: 'fail'; index: number; attempt: number; report: AttemptReport }
-  | { kind: 'lose'; index: number; attempt: number; reason: string }
+  | { kind: 'lose'; index: number; attempt: number; reason: string; exitKind: ExitKind }
   /** It vanished too often to be tried again. */
-  | { kind: 'give-up'; index: number; attempt: number; reason: string }
+  | { kind: 'give-up'; index: number; attempt: number; reason: string; exitKind: ExitKind }
   | { kind: 'stop'; index: number; attempt: number }
   | { kind: 'run'; to: 'running' | 'awaiting-release' | 'failed' | 'stopped' }
   | { kind: 'publish' };
@@ -102,16 +108,18 @@ export function reconcile(database: DatabaseFacts, runner: RunnerFacts, store: S
         becomes(open, 'failed');
       }
     } else {
+      const loss = runner.gone.get(key);
+      const exitKind = loss?.exitKind ?? 'worker-lost';
       const reason =
-        runner.gone.get(key) ??
+        loss?.detail ??
         (report?.state === 'succeeded'
           ? 'The attempt said that it succeeded, but its claim is not in the object store.'
           : (report?.reason ?? 'The worker that had it is gone.'));
       if (open.losses < lostAttemptsAllowed) {
-        actions.push({ kind: 'lose', index, attempt, reason });
+        actions.push({ kind: 'lose', index, attempt, reason, exitKind });
         becomes(open, 'waiting');
       } else {
-        actions.push({ kind: 'give-up', index, attempt, reason });
+        actions.push({ kind: 'give-up', index, attempt, reason, exitKind });
         becomes(open, 'failed');
       }
     }

@@ -6,7 +6,7 @@ import type { Tables } from '../metadata/tables.js';
 import type { ObjectStore } from '../objects/object-store.js';
 import { ProblemError } from '../problem-error.js';
 import type { Runner } from '../runner/runner.js';
-import { taskStateAfter, type AttemptAction, type AttemptWrites } from './attempt-writes.js';
+import { taskStateAfter, type AttemptAction, type AttemptWrites, type Replaced } from './attempt-writes.js';
 import type { FaultPoint } from './fault-point.js';
 import type { LiveRun, RunnerNews } from './live-run.js';
 import type { Publisher } from './publish.js';
@@ -22,6 +22,8 @@ import { readStoreFacts } from './store-facts.js';
 
 const afterStateMs = 50;
 const afterTroubleMs = 1_000;
+/** So that one commit keeps other requests waiting for no more than an instant. */
+const ordersAtOnce = 5_000;
 
 /** What is to be written in one commit. */
 interface Step {
@@ -33,6 +35,8 @@ interface Step {
   moves: Map<number, TaskState>;
   /** Tasks whose next attempt is ordered. */
   next: readonly number[];
+  /** Whether there is room for more tasks that could be ordered now than one commit should write. */
+  more: boolean;
 }
 
 /** Brings a run one step on: `reconcile` decides, one commit writes it, then the runner is told, or the run is published. */
@@ -88,15 +92,18 @@ export class RunAdvance {
     for (const flight of live.flights.values()) {
       const key = attemptKey(flight);
       const report = news.reports.get(key) ?? hand.live.news.reports.get(key);
-      const detail = news.gone.get(key) ?? hand.live.news.gone.get(key);
+      const loss = news.gone.get(key) ?? hand.live.news.gone.get(key);
+      const replaced = hand.live.news.replaced.get(flight.index) ?? news.replaced.get(flight.index);
       if (report) live.news.reports.set(key, report);
-      if (detail) live.news.gone.set(key, detail);
+      if (loss) live.news.gone.set(key, loss);
+      if (replaced) live.news.replaced.set(flight.index, replaced);
     }
     hand.live = live;
   }
 
   async #step(hand: Hand, news: RunnerNews): Promise<void> {
     const { live } = hand;
+    if (news.replaced.size > 0) await this.#replace(live, news);
     if (news.reports.size > 0) this.fault('before-report');
     const store = await readStoreFacts(this.objects, live, news);
     if (news.reports.size > 0) this.fault('after-report');
@@ -114,12 +121,26 @@ export class RunAdvance {
     }
     this.#apply(live, news, step);
     if (news.started.size > 0) this.fault('after-started');
-    if (ordered.length > 0) this.#submit(live, ordered);
+    if (ordered.length > 0) this.#submit(live, ordered, step.more);
+    if (step.more) this.hands.wake(hand, 0);
     if (step.moves.size > 0) this.events.tasksChanged(hand);
     if (stateMoves) await this.#arrive(hand);
     else if (step.state === 'publishing') await this.#publish(hand);
     const due = live.nextDue(step.now.getTime());
     if (due !== undefined && this.hands.find(live.id) !== undefined) this.hands.wake(hand, due - step.now.getTime());
+  }
+
+  /** Attempts that the cluster began by itself get their rows, before anything is decided of them. */
+  async #replace(live: LiveRun, news: RunnerNews): Promise<void> {
+    const now = new Date();
+    const replaced = [...news.replaced].flatMap(([index, { by, detail }]): Replaced[] => {
+      const flight = live.flights.get(index);
+      return flight === undefined || flight.attempt >= by ? [] : [{ flight, by, detail }];
+    });
+    await this.database.transaction().execute((writing) => this.attempts.replace(writing, live, replaced, now));
+    for (const { flight, by } of replaced) {
+      Object.assign(flight, { attempt: by, losses: flight.losses + 1, startedAt: null, progress: null });
+    }
   }
 
   #decide(live: LiveRun, news: RunnerNews, store: StoreFacts): Step {
@@ -158,8 +179,10 @@ export class RunAdvance {
     if (state === 'stopped') for (const index of live.indexesIn('held', 'waiting')) moves.set(index, 'stopped');
     const room = state === 'running' ? this.runner.room(live.order) : 0;
     const closed = new Set(ends.map(({ index }) => index));
-    const next = room > 0 ? live.nextWaiting(room, moves, closed, now.getTime()) : [];
-    return { now, state, ends, moves, next };
+    const most = Math.min(room, ordersAtOnce);
+    const next = most > 0 ? live.nextWaiting(most + 1, moves, closed, now.getTime()) : [];
+    const more = next.length > most && room > most;
+    return { now, state, ends, moves, next: next.slice(0, most), more };
   }
 
   async #write(writing: Writing, live: LiveRun, news: RunnerNews, step: Step): Promise<OrderedTask[]> {
@@ -196,7 +219,7 @@ export class RunAdvance {
     live.facts.state = state;
   }
 
-  #submit(live: LiveRun, ordered: readonly OrderedTask[]): void {
+  #submit(live: LiveRun, ordered: readonly OrderedTask[], more: boolean): void {
     for (const { order, failures, losses } of ordered) {
       const { index, attempt, resources } = order;
       live.notBefore.delete(index);
@@ -205,7 +228,8 @@ export class RunAdvance {
     this.fault('before-submit');
     this.runner.submit(
       live.order,
-      ordered.map(({ order }) => order)
+      ordered.map(({ order }) => order),
+      more
     );
     this.fault('after-submit');
   }
@@ -213,7 +237,7 @@ export class RunAdvance {
   async #arrive(hand: Hand): Promise<void> {
     const { id: runId, state } = hand.live.facts;
     this.logger.info({ runId, state }, 'run');
-    if (state === 'awaiting-release') this.runner.finish(runId);
+    if (state === 'awaiting-release') void this.end.rest(runId);
     if (hasEnded(state)) return await this.end.letGo(hand);
     await this.events.runChanged(hand);
     if (state === 'publishing') await this.#publish(hand);

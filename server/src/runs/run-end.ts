@@ -24,7 +24,8 @@ export class RunEnd {
     const { live } = hand;
     for (const flight of live.flights.values()) {
       const key = attemptKey(flight);
-      if (!live.news.reports.has(key)) live.news.gone.set(key, 'The run was stopped.');
+      if (live.news.reports.has(key)) continue;
+      live.news.gone.set(key, { detail: 'The run was stopped.', exitKind: 'worker-lost' });
     }
     this.hands.wake(hand, 0);
   }
@@ -36,11 +37,22 @@ export class RunEnd {
     this.tidy(hand.live.id);
   }
 
+  /** Lets go of what a run keeps ready, while it waits for a person. */
+  async rest(runId: string): Promise<void> {
+    await this.runner
+      .finish(runId)
+      .catch((error: unknown) => this.logger.warn({ runId, err: error }, 'what a run keeps ready could not be let go'));
+  }
+
   /** Removes what a run that has ended left behind; what fails is tried again at the next start. */
   tidy(runId: string): void {
-    this.runner.finish(runId);
-    void this.publisher.removeGarbage(runId).catch((error: unknown) => {
+    void this.#tidy(runId).catch((error: unknown) => {
       if (!this.hands.closing) this.logger.warn({ runId, err: error }, 'what a run left behind could not be removed');
     });
+  }
+
+  async #tidy(runId: string): Promise<void> {
+    await this.runner.finish(runId);
+    await this.publisher.removeGarbage(runId);
   }
 }

@@ -45,7 +45,9 @@ export class RunLoop {
     const adopted = new Set((await this.runner.adopt(live.order, [...live.flights.values()])).map(attemptKey));
     for (const flight of live.flights.values()) {
       const key = attemptKey(flight);
-      if (!adopted.has(key)) live.news.gone.set(key, 'Its worker ended with the server before this one.');
+      if (adopted.has(key) || live.news.gone.has(key)) continue;
+      const detail = 'Its worker ended with the server before this one.';
+      live.news.gone.set(key, { detail, exitKind: 'worker-lost' });
     }
     this.logger.info(
       { runId: live.id, state: live.facts.state, open: live.flights.size, adopted: adopted.size },
@@ -62,12 +64,20 @@ export class RunLoop {
     if (event.kind === 'unusable') {
       live.unusable = event.detail;
     } else if (event.kind === 'gone') {
+      const { detail, exitKind = 'worker-lost' } = event;
       for (const attempt of event.attempts) {
-        if (flights.get(attempt.index)?.attempt === attempt.attempt) news.gone.set(attemptKey(attempt), event.detail);
+        if (live.attemptOf(attempt.index) === attempt.attempt) news.gone.set(attemptKey(attempt), { detail, exitKind });
       }
+    } else if (event.kind === 'replaced') {
+      const { index, attempt, by, detail } = event;
+      if (!flights.has(index) || live.attemptOf(index) !== attempt) return;
+      news.replaced.set(index, { by, detail });
+      news.started.delete(index);
+    } else if (event.kind === 'changed') {
+      void this.#tellChanged(hand);
     } else {
       // An attempt that was given up before has nothing to say; what it claims is seen by who comes after it.
-      if (flights.get(event.index)?.attempt !== event.attempt) return;
+      if (live.attemptOf(event.index) !== event.attempt) return;
       if (event.kind === 'progress') {
         live.setProgress(event.index, event.progress);
         this.events.tasksChanged(hand);
@@ -77,6 +87,12 @@ export class RunLoop {
       else news.reports.set(attemptKey(event), event.report);
     }
     const urgent = news.reports.size >= newsAtOnce || news.reports.size >= flights.size;
-    this.hands.wake(hand, urgent ? 0 : gatherMs);
+    this.hands.wake(hand, urgent || event.kind === 'changed' ? 0 : gatherMs);
+  }
+
+  async #tellChanged(hand: Hand): Promise<void> {
+    await this.events.runChanged(hand).catch((error: unknown) => {
+      this.logger.warn({ runId: hand.live.id, err: error }, 'what a run waits for could not be told');
+    });
   }
 }

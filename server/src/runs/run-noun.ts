@@ -1,6 +1,5 @@
 import type { Resources, Run, TaskCounts } from '@labscale/schema';
 import type { Runner } from '../runner/runner.js';
-import { placesFor } from '../runner/fair-share.js';
 import { headline } from './headline.js';
 import type { LiveRun } from './live-run.js';
 import type { RunRow } from './run-repository.js';
@@ -10,7 +9,7 @@ export function remainingSeconds(live: LiveRun, runner: Runner): number | null {
   const { held, waiting, running } = live.counts;
   if (live.secondsPerTask === null || waiting + running === 0) return null;
   const left = live.facts.state === 'awaiting-release' ? held + waiting + running : waiting + running;
-  return (left * live.secondsPerTask) / Math.min(left, placesFor(live.facts.resources, runner.capacity));
+  return (left * live.secondsPerTask) / Math.min(left, runner.places(live.facts.resources));
 }
 
 /** A run as the contract has it; `live` where this server has it in hand. */

@@ -9,6 +9,8 @@ import type { TaskOrder } from '../runner/runner.js';
 /** Kept with a run: what its program runs in. */
 export interface RunEnvironment {
   interpreter: string;
+  /** Where it is not this machine. */
+  image?: string;
   packages: Record<string, string>;
 }
 

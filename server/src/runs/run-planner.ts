@@ -14,7 +14,8 @@ import type { Database, Writing } from '../metadata/database.js';
 import { completeValues } from '../parameters/parameter-values.js';
 import { prefixOf, type IdPrefix } from '../metadata/ids.js';
 import { ProblemError, notFound } from '../problem-error.js';
-import { placesFor, type Capacity } from '../runner/fair-share.js';
+import type { Capacity } from '../runner/fair-share.js';
+import type { Runner } from '../runner/runner.js';
 import type { Environment, Interpreters } from '../runner/interpreter.js';
 import type { DerivativeRepository } from './derivative-repository.js';
 import {
@@ -53,7 +54,7 @@ export class RunPlanner {
     private readonly access: Access,
     private readonly derivatives: DerivativeRepository,
     private readonly interpreters: Interpreters,
-    private readonly machine: Capacity,
+    private readonly machine: Pick<Runner, 'largestTask' | 'places'>,
     private readonly runner: RunnerKind
   ) {}
 
@@ -96,7 +97,7 @@ export class RunPlanner {
 
   /** Raises RESOURCES_EXCEEDED where one task asks for more than there is. */
   checkResources(resources: Resources, where: string): void {
-    checkCapacity(resources, this.machine, where);
+    checkCapacity(resources, this.machine.largestTask, where);
     if (this.runner === 'local' && (resources.gpus ?? 0) > 0) {
       throw new ProblemError('RESOURCES_EXCEEDED', 'A task asks for GPUs; the local runner gives none.', {
         field: `${where}/gpus`,
@@ -254,7 +255,7 @@ export class RunPlanner {
       if (mean !== null) earlier.push({ ...run, isTrial: state === 'awaiting-release', secondsPerTask: Number(mean) });
     }
     const snippetSeconds = sets.flatMap(({ secondsPerShard }) => secondsPerShard ?? []);
-    const places = placesFor(resources, this.machine);
+    const places = this.machine.places(resources);
     return { toRun, places, datasetId: dataset.id, analysisVersionId: analysis.versionId, earlier, snippetSeconds };
   }
 

@@ -102,6 +102,7 @@ export class RunRepository {
   async load(runId: string): Promise<LiveRun> {
     const run = await this.database.selectFrom('run').selectAll().where('id', '=', runId).executeTakeFirstOrThrow();
     const resources = JSON.parse(run.resourcesJson) as Resources;
+    const environment = JSON.parse(run.environmentJson) as RunEnvironment;
     const live = new LiveRun(
       {
         id: run.id,
@@ -110,8 +111,10 @@ export class RunRepository {
         state: run.state,
         datasetVersionId: run.datasetVersionId,
         resources,
-        interpreter: (JSON.parse(run.environmentJson) as RunEnvironment).interpreter,
-        publishPartial: run.publishPartial === 1
+        interpreter: environment.interpreter,
+        image: environment.image ?? null,
+        publishPartial: run.publishPartial === 1,
+        shardsPerPod: run.shardsPerPod === null ? null : Number(run.shardsPerPod)
       },
       await this.loadStates(runId, run.taskCount)
     );

@@ -72,7 +72,8 @@ export class RunService {
     const { owner, promotion, analysis, dataset, sets, environment } = promoted;
     const id = newId('run');
     const now = new Date().toISOString();
-    const kept: RunEnvironment = { interpreter: environment.interpreter, packages: environment.packages };
+    const { interpreter, image, packages } = environment;
+    const kept: RunEnvironment = { interpreter, packages, ...(image === undefined ? {} : { image }) };
     await this.writes.insertRun(
       writing,
       {
@@ -250,7 +251,9 @@ export class RunService {
     if (task.state === 'running') return { ...task, progress: live.flights.get(task.index)?.progress ?? null };
     if (task.state === 'held') return { ...task, reason: 'Held back until the trial is released.' };
     if (task.state !== 'waiting' || task.reason !== null) return task;
-    if (live.flights.has(task.index)) return { ...task, reason: 'Starts next.' };
+    if (live.flights.has(task.index)) {
+      return { ...task, reason: this.runner.waitingFor(live.order) ?? 'Starts next.' };
+    }
     const { running } = live.counts;
     const behind = running > 0 ? `Waiting for its turn: ${running} of this run are running.` : null;
     return { ...task, reason: this.runner.waitingFor(live.order) ?? behind };

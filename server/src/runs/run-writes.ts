@@ -94,9 +94,15 @@ export class RunWrites {
     await this.#insertTasks.run(writing, tasks);
   }
 
-  /** The intent of attempts, before the runner hears of them. */
-  async insertAttempts(writing: Writing, attempts: readonly Tables['attempt'][]): Promise<void> {
-    await this.#insertAttempts.run(writing, attempts);
+  /** The intent of attempts, before the runner hears of them; `unlessThere`: those that a row is there for stay as they are. */
+  async insertAttempts(writing: Writing, attempts: readonly Tables['attempt'][], unlessThere = false): Promise<void> {
+    if (unlessThere) {
+      await writing
+        .insertInto('attempt')
+        .values([...attempts])
+        .onConflict((conflict) => conflict.columns(['runId', 'taskIndex', 'number']).doNothing())
+        .execute();
+    } else await this.#insertAttempts.run(writing, attempts);
     for (const [number, indexes] of groupBy(
       attempts,
       (attempt) => attempt.number,
@@ -239,6 +245,11 @@ export class RunWrites {
       this.#endAttempt.set(to, write);
     }
     await write.run(writing, end);
+  }
+
+  /** How many attempts of a task vanished while it went on. */
+  async setLosses(writing: Writing, runId: string, index: number, losses: number): Promise<void> {
+    await writing.updateTable('task').set({ losses }).where('runId', '=', runId).where('index', '=', index).execute();
   }
 
   /** What won before has nothing to show any more: another attempt is to win. */

@@ -1,0 +1,195 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type * as Client from '@kubernetes/client-node';
+
+export type Job = Client.V1Job;
+export type JobSpec = Client.V1JobSpec;
+export type Pod = Client.V1Pod;
+export type PodSpec = Client.V1PodSpec;
+export type Container = Client.V1Container;
+export type Volume = Client.V1Volume;
+export type Secret = Client.V1Secret;
+export type ClusterEvent = Client.CoreV1Event;
+
+/** What the apiserver answered, or that it does not answer (status 0). */
+export class ClusterError extends Error {
+  constructor(
+    readonly status: number,
+    /** As `AlreadyExists`; empty where there was no answer. */
+    readonly reason: string,
+    message: string,
+    cause?: unknown
+  ) {
+    super(message, { cause });
+    this.name = 'ClusterError';
+  }
+
+  /** Whether another try may go better: no answer, too much asked at once, or a quota that is used up for now. */
+  get mayPass(): boolean {
+    const { status, message } = this;
+    return status === 0 || status === 429 || status >= 500 || (status === 403 && message.includes('exceeded quota'));
+  }
+}
+
+export interface JobNews {
+  type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
+  job: Job;
+}
+
+/** What the runner asks of one namespace of a cluster. Each raises ClusterError. */
+export interface Cluster {
+  readonly namespace: string;
+  /** `dryRun`: passes admission, and nothing is kept. */
+  createJob(job: Job, dryRun?: boolean): Promise<Job>;
+  findJob(name: string): Promise<Job | undefined>;
+  listJobs(selector: string): Promise<{ jobs: Job[]; resourceVersion: string }>;
+  /** Resolves when the server or `signal` ends it; raises with status 410 where `resourceVersion` is too old. */
+  watchJobs(
+    selector: string,
+    resourceVersion: string,
+    hear: (news: JobNews) => void,
+    signal: AbortSignal
+  ): Promise<void>;
+  /** Its pods go first, then the Job; nothing where there is none. */
+  deleteJob(name: string): Promise<void>;
+  listPods(selector: string, limit: number): Promise<Pod[]>;
+  listEventsOf(name: string): Promise<ClusterEvent[]>;
+  /** Creates, or replaces the one that is there. */
+  putSecret(secret: Secret): Promise<void>;
+  deleteSecret(name: string): Promise<void>;
+}
+
+const patienceMs = 15_000;
+/** The client breaks a watch off after 30 s without a word; an apiserver ends one with a bookmark. */
+const watchSeconds = 25;
+
+/** By KUBECONFIG or the usual places of a kubeconfig, or as a pod of the cluster itself. */
+export async function connectCluster(kubeconfig: string | undefined, namespace: string): Promise<Cluster> {
+  // Five megabytes of code that a server on one machine never asks for.
+  const client = await import('@kubernetes/client-node');
+  const config = new client.KubeConfig();
+  if (kubeconfig === undefined) config.loadFromDefault();
+  else config.loadFromFile(kubeconfig);
+  const server = config.getCurrentCluster()?.server;
+  if (server === undefined) throw new ClusterError(0, '', 'the kubeconfig names no cluster');
+
+  let dispatcher: ReturnType<Client.RequestContext['getDispatcher']>;
+  const configuration = client.createConfiguration({
+    baseServer: new client.ServerConfiguration(server, {}),
+    authMethods: {
+      default: {
+        getName: () => 'default',
+        applySecurityAuthentication: async (request) => {
+          await config.applySecurityAuthentication(request);
+          // The client makes an agent, and with it a connection, for each request.
+          dispatcher ??= request.getDispatcher();
+          if (dispatcher !== undefined) request.setDispatcher(dispatcher);
+          request.setSignal(AbortSignal.timeout(patienceMs));
+        }
+      }
+    }
+  });
+  const batch = new client.BatchV1Api(configuration);
+  const core = new client.CoreV1Api(configuration);
+  const watch = new client.Watch(config);
+
+  return {
+    namespace,
+    createJob: (job, dryRun = false) =>
+      said(() => batch.createNamespacedJob({ namespace, body: job, ...(dryRun ? { dryRun: 'All' } : {}) })),
+    findJob: (name) => orNothing(() => batch.readNamespacedJob({ namespace, name })),
+    listJobs: async (labelSelector) => {
+      const { items, metadata } = await said(() => batch.listNamespacedJob({ namespace, labelSelector }));
+      return { jobs: items, resourceVersion: metadata?.resourceVersion ?? '' };
+    },
+    watchJobs: async (labelSelector, resourceVersion, hear, signal) => {
+      const path = `/apis/batch/v1/namespaces/${namespace}/jobs`;
+      const query = { labelSelector, resourceVersion, allowWatchBookmarks: true, timeoutSeconds: watchSeconds };
+      const deserialize = (object: unknown) => object as Job & { code?: number; reason?: string; message?: string };
+      await new Promise<void>((resolve, reject) => {
+        const end = (error: unknown) => {
+          if (error == null || signal.aborted) resolve();
+          else reject(asClusterError(error));
+        };
+        watch
+          .watch(
+            path,
+            query,
+            (type: string, object: unknown) => {
+              const job = deserialize(object);
+              if (type === 'ERROR') end(new ClusterError(job.code ?? 500, job.reason ?? '', job.message ?? type));
+              else hear({ type: type as JobNews['type'], job });
+            },
+            end
+          )
+          .then((controller) => {
+            if (signal.aborted) controller.abort();
+            else signal.addEventListener('abort', () => controller.abort(), { once: true });
+          }, end);
+      });
+    },
+    deleteJob: (name) =>
+      orNothing(() => batch.deleteNamespacedJob({ namespace, name, propagationPolicy: 'Foreground' })).then(() => {}),
+    listPods: async (labelSelector, limit) =>
+      (await said(() => core.listNamespacedPod({ namespace, labelSelector, limit }))).items,
+    listEventsOf: async (name) =>
+      (await said(() => core.listNamespacedEvent({ namespace, fieldSelector: `involvedObject.name=${name}` }))).items,
+    putSecret: async (secret) => {
+      try {
+        await said(() => core.createNamespacedSecret({ namespace, body: secret }));
+      } catch (error) {
+        if (!(error instanceof ClusterError) || error.status !== 409) throw error;
+        const name = secret.metadata?.name ?? '';
+        await said(() => core.replaceNamespacedSecret({ namespace, name, body: secret }));
+      }
+    },
+    deleteSecret: (name) => orNothing(() => core.deleteNamespacedSecret({ namespace, name })).then(() => {})
+  };
+}
+
+async function said<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    throw asClusterError(error);
+  }
+}
+
+async function orNothing<T>(ask: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await said(ask);
+  } catch (error) {
+    if (error instanceof ClusterError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+function asClusterError(error: unknown): ClusterError {
+  if (error instanceof ClusterError) return error;
+  const { code, statusCode, body, message, cause } = error as {
+    code?: unknown;
+    statusCode?: number;
+    body?: unknown;
+    message?: string;
+    cause?: { message?: string };
+  };
+  // Errors of the network have codes too, some of them numbers.
+  const status = body !== undefined && typeof code === 'number' ? code : (statusCode ?? 0);
+  const answer = readStatus(body);
+  const text = answer?.message ?? cause?.message ?? message ?? String(error);
+  return new ClusterError(status, answer?.reason ?? '', text, error);
+}
+
+function readStatus(body: unknown): { reason?: string; message?: string } | undefined {
+  if (typeof body !== 'string') return body as { reason?: string; message?: string } | undefined;
+  try {
+    return JSON.parse(body) as { reason?: string; message?: string };
+  } catch {
+    return { message: body.slice(0, 500) };
+  }
+}
+
+/** A pause that grows, by chance longer or shorter, so that servers that failed together do not come back together. */
+export async function pauseBefore(tryNumber: number, signal?: AbortSignal): Promise<void> {
+  const ms = Math.min(30_000, 250 * 2 ** Math.min(tryNumber, 10)) * (0.5 + Math.random());
+  await sleep(ms, undefined, signal === undefined ? {} : { signal }).catch(() => {});
+}

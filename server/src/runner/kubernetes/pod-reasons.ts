@@ -1,0 +1,192 @@
+import type { ExitKind } from '@labscale/schema';
+import type { ClusterEvent, Job, Pod } from './kubernetes-client.js';
+
+export interface Reason {
+  /** In plain words, a sentence. */
+  detail: string;
+  exitKind: ExitKind;
+}
+
+/** Why a pod has ended early; undefined where the pod does not say. */
+export function whyEnded(pod: Pod): Reason | undefined {
+  const { status } = pod;
+  const message = status?.message ?? '';
+  if (status?.reason === 'Evicted') return evicted(message);
+  if (status?.reason === 'DeadlineExceeded') {
+    const seconds = pod.spec?.activeDeadlineSeconds;
+    return {
+      exitKind: 'deadline',
+      detail: `Its pod was ended after ${seconds ?? 'too many'} seconds: the time limits of all its tasks together.`
+    };
+  }
+  const outOfMemory = endedContainers(pod).find(({ state }) => state.reason === 'OOMKilled');
+  if (outOfMemory !== undefined) {
+    const limit = pod.spec?.containers.find(({ name }) => name === outOfMemory.name)?.resources?.limits?.['memory'];
+    return {
+      exitKind: 'out-of-memory',
+      detail: `The container ${outOfMemory.name} of its pod was ended: it used more than its ${bytesInWords(limit)} of memory.`
+    };
+  }
+  const node = pod.spec?.nodeName === undefined ? 'Its node' : `Its node ${pod.spec.nodeName}`;
+  const disruption = status?.conditions?.find(({ type, status: is }) => type === 'DisruptionTarget' && is === 'True');
+  switch (disruption?.reason ?? status?.reason ?? '') {
+    case 'DeletionByTaintManager':
+    case 'DeletionByPodGC':
+    case 'NodeLost':
+      return { exitKind: 'node-lost', detail: `${node} was lost.` };
+    case 'PreemptionByScheduler':
+      return { exitKind: 'evicted', detail: 'Its pod had to give way to one of higher priority.' };
+    case 'EvictionByEvictionAPI':
+      return { exitKind: 'evicted', detail: `${node} is being emptied.` };
+    case 'TerminationByKubelet':
+    case 'NodeShutdown':
+    case 'Terminated':
+      return { exitKind: 'evicted', detail: `${node} ended it. ${message}`.trim() };
+  }
+  const failed = endedContainers(pod).filter(({ state }) => state.exitCode !== 0);
+  // What the transfer says covers the others: it watches them.
+  const first = failed.find(({ name }) => name === 'transfer' || name === 'bring') ?? failed[0];
+  if (first === undefined) return undefined;
+  const { exitCode, signal } = first.state;
+  const how = signal ? `by signal ${signal}` : `with exit code ${exitCode}`;
+  const said = lastLine(first.state.message ?? '');
+  return {
+    exitKind: 'worker-lost',
+    detail: `The container ${first.name} of its pod ended ${how}${said === '' ? '' : `: ${said}`}.`.replace(
+      /\.\.$/,
+      '.'
+    )
+  };
+}
+
+/** `hopeless`: waiting longer changes nothing. */
+export interface Waiting {
+  detail: string;
+  hopeless: boolean;
+  exitKind: ExitKind | undefined;
+}
+
+const imageReasons = new Set([
+  'ErrImagePull',
+  'ImagePullBackOff',
+  'InvalidImageName',
+  'ErrImageNeverPull',
+  'ImageInspectError'
+]);
+const hopelessImage = /InvalidImageName|ErrImageNeverPull/;
+
+/** Why the tasks of a Job wait, by its pods that are there and the events about it; undefined where nothing keeps them. */
+export function whyWaiting(job: Job, pods: readonly Pod[], events: readonly ClusterEvent[]): Waiting | undefined {
+  const patient = (detail: string): Waiting => ({ detail, hopeless: false, exitKind: undefined });
+  if (job.spec?.suspend === true) {
+    const queue = job.metadata?.labels?.['kueue.x-k8s.io/queue-name'];
+    return patient(queue === undefined ? 'The Job is suspended.' : `Waiting for its turn in the queue ${queue}.`);
+  }
+  const pending = pods.filter(({ status }) => status?.phase === 'Pending');
+  for (const pod of pending) {
+    const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
+    for (const { image, state } of statuses) {
+      const reason = state?.waiting?.reason;
+      if (reason === undefined) continue;
+      const said = lastLine(state?.waiting?.message ?? '');
+      if (imageReasons.has(reason)) {
+        return {
+          detail: `The image ${image} cannot be had${said === '' ? '' : `: ${said}`} (${reason}).`,
+          hopeless: hopelessImage.test(reason),
+          exitKind: 'image-missing'
+        };
+      }
+      if (/^(CreateContainer|RunContainer)/.test(reason)) return patient(`A pod cannot start: ${said} (${reason}).`);
+    }
+  }
+  for (const pod of pending) {
+    const scheduled = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled');
+    if (scheduled?.reason === 'Unschedulable') {
+      return patient(`Waiting for room in the cluster: ${schedulerInWords(scheduled.message ?? '')}`);
+    }
+  }
+  const refused = [...events].reverse().find(({ reason }) => reason === 'FailedCreate');
+  if (refused !== undefined && pending.length === 0 && (job.status?.active ?? 0) === 0) {
+    const message = refused.message ?? '';
+    const quota = /exceeded quota: ([^,]+), requested: (.+), used: (.+), limited: (.+)$/.exec(message);
+    return patient(
+      quota === null
+        ? `The cluster refuses the pods: ${lastLine(message)}`
+        : `The quota "${quota[1]}" of the namespace is used up: asked for ${quota[2]}, used ${quota[3]} of ${quota[4]}.`
+    );
+  }
+  return pending.length > 0 ? patient('The pods are starting: images are being brought to the nodes.') : undefined;
+}
+
+/** What a scheduler says of nodes, without what only it can use. */
+export function schedulerInWords(message: string): string {
+  const [, all, causes] = /^\d+\/(\d+) nodes are available: (.*)$/s.exec(message) ?? [];
+  if (causes === undefined) return message;
+  const words = causes
+    .replace(/\s*(preemption: .*|no new claims to deallocate, ?)/gs, '')
+    .replace(/\.\s*$/, '')
+    .split(/, (?=\d+ )/)
+    .map((cause) =>
+      cause
+        .replace(
+          /^(\d+) Insufficient (\S+)$/,
+          (_, count: string, what: string) => `${count} have too little ${what} free`
+        )
+        .replace(/^(\d+) node\(s\) had untolerated taint.*$/s, '$1 keep these pods out by a taint')
+        .replace(/^(\d+) node\(s\) didn't match Pod's node affinity\/selector$/, '$1 are not what the profile selects')
+        .replace(/^(\d+) node\(s\) were unschedulable$/, '$1 take no new pods')
+    );
+  return `of ${all} ${all === '1' ? 'node' : 'nodes'} ${words.join(', ')}.`;
+}
+
+function evicted(message: string): Reason {
+  const disk =
+    /(?:usage of emptydir volume .* exceeds the limit "([^"]+)"|ephemeral local storage usage exceeds .*?(?:limit of containers (\S+?)\.?$|limit))/i;
+  const found = disk.exec(message.trim());
+  if (found !== null) {
+    const limit = found[1] ?? found[2];
+    return {
+      exitKind: 'disk-full',
+      detail: `Its pod wrote more to its disk than ${limit === undefined ? 'it may' : `the ${bytesInWords(limit)} that it may`}.`
+    };
+  }
+  return {
+    exitKind: 'evicted',
+    detail: `Its pod was put off its node: ${message === '' ? 'no reason was given.' : message}`
+  };
+}
+
+function endedContainers(pod: Pod) {
+  const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
+  return statuses.flatMap(({ name, state }) =>
+    state?.terminated === undefined ? [] : [{ name, state: state.terminated }]
+  );
+}
+
+function lastLine(text: string): string {
+  return (text.trim().split('\n').at(-1) ?? '').trim().slice(0, 1_000).replace(/\.$/, '');
+}
+
+const units: Record<string, number> = {
+  '': 1,
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  Ki: 2 ** 10,
+  Mi: 2 ** 20,
+  Gi: 2 ** 30,
+  Ti: 2 ** 40
+};
+
+/** A quantity of Kubernetes, such as `536870912` or `512Mi`, for people. */
+export function bytesInWords(quantity: string | undefined): string {
+  const [, digits, unit] = /^(\d+)([A-Za-z]*)$/.exec(quantity ?? '') ?? [];
+  const factor = units[unit ?? ''];
+  if (digits === undefined || factor === undefined) return quantity ?? 'limit';
+  const bytes = Number(digits) * factor;
+  return bytes >= 2 ** 30 ? `${trimmed(bytes / 2 ** 30)} GiB` : `${trimmed(bytes / 2 ** 20)} MiB`;
+}
+
+function trimmed(value: number): string {
+  return value.toFixed(1).replace(/\.0$/, '');
+}

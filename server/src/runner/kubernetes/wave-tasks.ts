@@ -1,0 +1,140 @@
+import { isReportOf } from '../../runs/attempt-report.js';
+import type { AttemptName, RunnerEvent } from '../runner.js';
+import type { Reason } from './pod-reasons.js';
+import type { Journal } from './pod-journals.js';
+
+interface TaskInHand {
+  /** The attempt that the server knows of. */
+  attempt: number;
+  started: boolean;
+  progress: number | null;
+  ended: boolean;
+}
+
+/** The tasks of one wave by their packs, and what is still to be told of them: each thing once, whoever says it how often. */
+export class WaveTasks {
+  readonly #packs: Map<number, TaskInHand>[];
+  /** Packs of which nothing more can come. */
+  readonly #settled = new Set<number>();
+  #open = 0;
+
+  constructor(
+    private readonly runId: string,
+    packs: readonly (readonly AttemptName[])[]
+  ) {
+    this.#packs = packs.map(
+      (tasks) =>
+        new Map(tasks.map(({ index, attempt }) => [index, { attempt, started: false, progress: null, ended: false }]))
+    );
+    for (const tasks of packs) this.#open += tasks.length;
+  }
+
+  get packs(): number {
+    return this.#packs.length;
+  }
+
+  /** Tasks whose end was not told. */
+  get open(): number {
+    return this.#open;
+  }
+
+  isSettled(pack: number): boolean {
+    return this.#settled.has(pack);
+  }
+
+  unsettled(): number[] {
+    return this.#packs.flatMap((_, pack) => (this.#settled.has(pack) ? [] : [pack]));
+  }
+
+  hasOpen(pack: number): boolean {
+    return [...(this.#packs[pack]?.values() ?? [])].some(({ ended }) => !ended);
+  }
+
+  openAttempts(): AttemptName[] {
+    return this.#packs.flatMap((tasks) =>
+      [...tasks].flatMap(([index, { attempt, ended }]) => (ended ? [] : [{ index, attempt }]))
+    );
+  }
+
+  /** After a restart: of these tasks the server waits for an end; by what number it knows them. Returns those of the wave. */
+  adopt(attempts: readonly AttemptName[]): AttemptName[] {
+    const wanted = new Map(attempts.map(({ index, attempt }) => [index, attempt]));
+    const taken: AttemptName[] = [];
+    for (const tasks of this.#packs) {
+      for (const [index, task] of tasks) {
+        const attempt = wanted.get(index);
+        if (attempt !== undefined && attempt >= task.attempt) {
+          task.attempt = attempt;
+          taken.push({ index, attempt });
+        } else if (!task.ended) {
+          task.ended = true;
+          this.#open -= 1;
+        }
+      }
+    }
+    return taken;
+  }
+
+  /** What a pod wrote of its pack. Entries of tasks that are not its own are left out: a pod speaks for itself only. */
+  hear(pack: number, journal: Journal): RunnerEvent[] {
+    const { runId } = this;
+    const events: RunnerEvent[] = [];
+    for (const entry of journal.tasks) {
+      const task = this.#packs[pack]?.get(entry.index);
+      if (task === undefined || task.ended || entry.attempt < task.attempt) continue;
+      const { index, attempt } = entry;
+      if (attempt > task.attempt) {
+        const detail = 'Its pod was lost, and the cluster began it again in another.';
+        events.push({ kind: 'replaced', runId, index, attempt: task.attempt, by: attempt, detail });
+        Object.assign(task, { attempt, started: false, progress: null });
+      }
+      const { report, startedAt, progress } = entry;
+      if (report !== undefined) {
+        if (!isReportOf(report, runId, index) || report.attempt !== attempt) continue;
+        if (!task.started) {
+          events.push({ kind: 'started', runId, index, attempt, at: report.startedAt, workerId: journal.pod });
+        }
+        task.started = true;
+        task.ended = true;
+        this.#open -= 1;
+        events.push({ kind: 'ended', runId, index, attempt, report });
+        continue;
+      }
+      if (!task.started && typeof startedAt === 'string' && !Number.isNaN(Date.parse(startedAt))) {
+        task.started = true;
+        const at = new Date(startedAt).toISOString();
+        events.push({ kind: 'started', runId, index, attempt, at, workerId: journal.pod });
+      }
+      if (typeof progress === 'number' && progress >= 0 && progress <= 1 && progress !== task.progress) {
+        task.progress = progress;
+        events.push({ kind: 'progress', runId, index, attempt, progress });
+      }
+    }
+    return events;
+  }
+
+  /** Nothing more comes of these packs: those of their tasks that have not ended are gone. */
+  settle(packs: readonly number[], { detail, exitKind }: Pick<Reason, 'detail'> & Partial<Reason>): RunnerEvent[] {
+    const attempts: AttemptName[] = [];
+    for (const pack of packs) {
+      this.#settled.add(pack);
+      for (const [index, task] of this.#packs[pack] ?? []) {
+        if (task.ended) continue;
+        task.ended = true;
+        this.#open -= 1;
+        attempts.push({ index, attempt: task.attempt });
+      }
+    }
+    if (attempts.length === 0) return [];
+    return [{ kind: 'gone', runId: this.runId, attempts, detail, ...(exitKind === undefined ? {} : { exitKind }) }];
+  }
+}
+
+/** The indexes in `0-3,5`, as a Job lists those that are done. */
+export function parseIndexes(text: string | undefined): number[] {
+  if (text === undefined || text === '') return [];
+  return text.split(',').flatMap((range) => {
+    const [from, to] = range.split('-').map(Number);
+    return Array.from({ length: (to ?? from!) - from! + 1 }, (_, place) => from! + place);
+  });
+}
