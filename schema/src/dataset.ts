@@ -17,13 +17,7 @@ import {
 
 export const DatasetLayout = Type.Enum(['file-per-shard', 'folder-per-shard', 'pattern'] as const);
 
-export const FolderSource = strict({
-  kind: Type.Literal('folder'),
-  path: Type.String({
-    minLength: 1,
-    maxLength: 4_096,
-    description: 'Absolute, or relative to the project folder of the server.'
-  }),
+const shardsOf = {
   layout: DatasetLayout,
   pattern: Type.Optional(
     Type.String({
@@ -33,8 +27,43 @@ export const FolderSource = strict({
         'For layout `pattern`: a path with named groups that become entities, as `sub-{sub}/anat/sub-{sub}_{suffix}.nii`; files that differ only in a part written `*` form one shard. A group that comes twice must match the same text.'
     })
   )
+};
+
+export const FolderSource = strict({
+  kind: Type.Literal('folder'),
+  path: Type.String({
+    minLength: 1,
+    maxLength: 4_096,
+    description: 'Absolute, or relative to the project folder of the server.'
+  }),
+  ...shardsOf,
+  upload: Type.Optional(
+    Type.Boolean({
+      description:
+        'Copy the files into the object store; else they are read where they are. Default: true where the objects are on `minio`, as tasks elsewhere do not see the folders of the server; false where they are `local`.'
+    })
+  )
 });
 export type FolderSource = Static<typeof FolderSource>;
+
+/** Objects that are in a bucket already: they are read where they are and never copied. */
+export const BucketSource = strict({
+  kind: Type.Literal('bucket'),
+  bucket: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 63,
+      description: 'Default: that of the server. Others are those that its administrator allowed.'
+    })
+  ),
+  prefix: Type.String({
+    maxLength: 1_024,
+    description:
+      'A folder of the bucket; it ends with "/", which is added where it is left out. Empty: all of the bucket.'
+  }),
+  ...shardsOf
+});
+export type BucketSource = Static<typeof BucketSource>;
 
 export const DerivativesSource = strict({ kind: Type.Literal('derivatives'), runId: Id });
 
@@ -42,6 +71,10 @@ export const Indexing = strict({
   state: Type.Enum(['digesting', 'ready', 'failed'] as const),
   done: Type.Integer({ minimum: 0, description: 'Shards digested.' }),
   total: Type.Integer({ minimum: 0 }),
+  doneBytes: Type.Optional(
+    Type.Integer({ minimum: 0, description: 'Bytes read, or uploaded; only while it is digesting.' })
+  ),
+  totalBytes: Type.Optional(Type.Integer({ minimum: 0 })),
   detail: Type.Optional(Type.String({ description: 'Why it failed.' }))
 });
 
@@ -84,7 +117,7 @@ export const Dataset = noun(
     owner: UserName,
     description: Text,
     metadata: Type.Record(Type.String(), Json),
-    source: Type.Union([FolderSource, DerivativesSource]),
+    source: Type.Union([FolderSource, BucketSource, DerivativesSource]),
     latestVersion: ref(DatasetVersion),
     versionCount: Type.Integer({ minimum: 1 }),
     derivativeCount: Type.Integer({ minimum: 0, description: 'Published runs over any of its versions.' }),
@@ -142,6 +175,19 @@ export const ShardChange = strict({
 export const DatasetCheck = strict({
   current: Type.Boolean({ description: 'True where names, sizes and times are still those of the latest version.' }),
   changes: VersionChanges
+});
+
+export const BucketPage = strict({
+  buckets: Type.Array(Type.String(), {
+    description:
+      'Names that a bucket source can have; the first is that of the server. None where the objects are local.'
+  }),
+  prefix: Type.String({ description: 'As it was understood: empty, or with "/" at its end.' }),
+  folders: Type.Array(Type.String(), { description: 'Prefixes directly below it.' }),
+  objects: Type.Array(strict({ key: Type.String(), sizeBytes: SizeBytes }), {
+    description: 'Objects directly below it.'
+  }),
+  nextCursor: nullable(Type.String())
 });
 
 export const Query = noun(

@@ -12,7 +12,18 @@ import {
   Notebook,
   Resources
 } from './analysis.js';
-import { Dataset, DatasetCheck, DatasetVersion, FolderSource, Query, Shard, ShardChange, Snippet } from './dataset.js';
+import {
+  BucketPage,
+  BucketSource,
+  Dataset,
+  DatasetCheck,
+  DatasetVersion,
+  FolderSource,
+  Query,
+  Shard,
+  ShardChange,
+  Snippet
+} from './dataset.js';
 import { Lineage } from './lineage.js';
 import { noun, nullable, page, ref, strict } from './noun.js';
 import type { OperationId } from './operations.js';
@@ -105,9 +116,17 @@ export const operationSchemas = {
       name: Name,
       description: Type.Optional(Text),
       metadata: Type.Optional(Type.Record(Type.String(), Json)),
-      source: FolderSource
+      source: Type.Union([FolderSource, BucketSource])
     }),
     result: ref(Dataset)
+  },
+  browseBucket: {
+    query: strict({
+      bucket: Type.Optional(Type.String({ minLength: 1, maxLength: 63 })),
+      prefix: Type.Optional(Type.String({ maxLength: 1_024 })),
+      ...paging
+    }),
+    result: BucketPage
   },
   getDataset: { params: datasetId, result: ref(Dataset) },
   updateDataset: {
@@ -162,7 +181,15 @@ export const operationSchemas = {
         strict({
           key: ShardKey,
           objects: Type.Array(
-            strict({ path: Type.String(), file: Type.String({ description: 'Absolute path on this machine.' }) })
+            strict({
+              path: Type.String(),
+              file: Type.Optional(
+                Type.String({
+                  description:
+                    'Absolute path on the machine of the server; left out where it is not on its disk: getObject gives the bytes.'
+                })
+              )
+            })
           )
         })
       )

@@ -44,9 +44,15 @@ export const operations = {
     method: 'POST',
     path: '/datasets',
     policy: 'signed-in',
-    summary: 'Register a folder as a dataset',
+    summary: 'Register a folder, or objects of a bucket, as a dataset',
     status: 201,
     idempotent: true
+  },
+  browseBucket: {
+    method: 'GET',
+    path: '/bucket',
+    policy: 'signed-in',
+    summary: 'What lies directly below a prefix of a bucket, to choose what to register'
   },
   getDataset: { method: 'GET', path: '/datasets/:datasetId', policy: 'view', summary: 'One dataset' },
   updateDataset: {
@@ -66,7 +72,7 @@ export const operations = {
     method: 'POST',
     path: '/datasets/:datasetId/check',
     policy: 'view',
-    summary: 'Compare the folder with the latest version by names, sizes and times'
+    summary: 'Compare folder or prefix with the latest version by names, sizes and times or ETags'
   },
   listDatasetVersions: {
     method: 'GET',
@@ -78,7 +84,7 @@ export const operations = {
     method: 'POST',
     path: '/datasets/:datasetId/versions',
     policy: 'edit',
-    summary: 'Make a new version where the folder changed, else give the latest'
+    summary: 'Make a new version where folder or prefix changed, else give the latest'
   },
   getDatasetVersion: {
     method: 'GET',
@@ -147,7 +153,7 @@ export const operations = {
     method: 'GET',
     path: '/snippets/:snippetId/files',
     policy: 'use',
-    summary: 'Where the files of its shards are on this machine'
+    summary: 'Where the files of its shards are on the machine of the server'
   },
   getSnippetNotebook: {
     method: 'GET',
