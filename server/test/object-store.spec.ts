@@ -156,6 +156,24 @@ describe.each(implementations)('$name object store', ({ open }) => {
     expect(await all(' ', 3)).toEqual([' a ']);
   });
 
+  test('lists one level, a page at a time, without what is below', async () => {
+    const keys = ['data/a b/x', 'data/a b/y', 'data/a b-c', 'data/é/1', 'data/z', 'data/\u{1F600}/1', 'data1/x', 'top'];
+    for (const key of keys) await store.put(key, Buffer.from(key));
+    for (const limit of [1, 2, 3, 100]) {
+      const seen: string[] = [];
+      for (let cursor: string | null = null; ;) {
+        const page = await store.listLevel('data/', { limit, ...(cursor === null ? {} : { cursor }) });
+        expect(page.objects.length + page.folders.length).toBeLessThanOrEqual(limit);
+        seen.push(...page.folders, ...page.objects.map(({ key }) => key));
+        cursor = page.nextCursor;
+        if (cursor === null) break;
+      }
+      expect(seen.sort()).toEqual(['data/a b-c', 'data/a b/', 'data/z', 'data/é/', 'data/\u{1F600}/'].sort());
+    }
+    expect(await store.listLevel('')).toMatchObject({ folders: ['data/', 'data1/'], objects: [{ key: 'top' }] });
+    expect(await store.listLevel('nothing/')).toEqual({ folders: [], objects: [], nextCursor: null });
+  });
+
   test('a prefix takes no sibling with it', async () => {
     for (const key of ['runs/run-1/x', 'runs/run-1/y/z', 'runs/run-10/x', 'runs/run-1.json'])
       await store.put(key, Buffer.from(key));
