@@ -23,6 +23,9 @@ from labscale.slot import Lines, serve
 
 Order = dict[str, Any]
 
+LEFT_ALONE = 75
+"""Exit code of a worker whose channel was closed without a word."""
+
 
 class Slot:
     """The dispatcher's end of a slot."""
@@ -46,6 +49,7 @@ class Dispatcher:
     def __init__(
         self, places: Places, plan: dict[str, Any], options: argparse.Namespace, input: int, output: int
     ) -> None:
+        self.exit_code = 0
         self._places = places
         self._plan = plan
         self._options = options
@@ -104,8 +108,15 @@ class Dispatcher:
             data = os.read(self._input, 1024 * 1024)
         except BlockingIOError:
             return
+        except ConnectionResetError:
+            data = b""
         if not data:
             self._input_open = False
+            if self._options.channel and not self._finishing:
+                # Nobody is left to publish what would still be made.
+                self.end_slots()
+                self._slots.clear()
+                self.exit_code = LEFT_ALONE
             self._finish()
             return
         *lines, self._input_rest = (self._input_rest + data).split(b"\n")
@@ -132,7 +143,8 @@ class Dispatcher:
     def _finish(self) -> None:
         # What comes before the word and finds a free slot is begun, however the messages came; the rest is
         # the server's to give to another worker.
-        self._hand_out()
+        if self.exit_code == 0:
+            self._hand_out()
         self._finishing = True
         self._queue.clear()
 

@@ -16,8 +16,10 @@ class CappedLog:
     An OSError of the log file is kept in `error` and not raised: what the program does must not depend on it.
     """
 
-    def __init__(self, path: str) -> None:
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    def __init__(self, file: str | int) -> None:
+        """`file` is a path, or the descriptor of an empty file that was opened for reading and writing."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        self._fd = file if isinstance(file, int) else os.open(file, flags, 0o644)
         self._head_bytes = 0
         self._tail: deque[bytes] = deque()
         self._tail_bytes = 0

@@ -19,7 +19,20 @@ _BLOCK_BYTES = 1024 * 1024
 
 
 def collect_outputs(folder: str, expected: list[dict], command: bool) -> list[dict]:
-    """List and digest the files below `folder`, in the order of their paths.
+    """List and digest the files below `folder`, in the order of their paths; the rest as `list_outputs`."""
+    return [
+        {
+            "path": path,
+            "sizeBytes": size,
+            "digest": file_digest(os.path.join(folder, path)),
+            "mediaType": media_type(path),
+        }
+        for path, size in list_outputs(folder, expected, command).items()
+    ]
+
+
+def list_outputs(folder: str, expected: list[dict], command: bool) -> dict[str, int]:
+    """Sizes of the files below `folder` by their paths, in order.
 
     Parameters
     ----------
@@ -28,7 +41,7 @@ def collect_outputs(folder: str, expected: list[dict], command: bool) -> list[di
     expected
         `outputs` of the contract: `{"path", "required"}`, `*` standing for any part of one name.
     command
-        Whether the program was a command, which must write something.
+        Whether the program was a command or a container, which must write something.
 
     Raises
     ------
@@ -36,18 +49,14 @@ def collect_outputs(folder: str, expected: list[dict], command: bool) -> list[di
         `output-unusable`, `output-missing` or `output-empty`.
     """
     files = dict(sorted(_walk_output(folder)))
-    _check_expected(files, expected)
+    check_expected(files, expected)
     if command and not files:
         raise AttemptFailure("output-missing", "the program wrote nothing to its output folder")
-    return [
-        {
-            "path": path,
-            "sizeBytes": size,
-            "digest": file_digest(os.path.join(folder, path)),
-            "mediaType": mimetypes.guess_type(path)[0] or "application/octet-stream",
-        }
-        for path, size in files.items()
-    ]
+    return files
+
+
+def media_type(path: str) -> str:
+    return mimetypes.guess_type(path)[0] or "application/octet-stream"
 
 
 def file_digest(path: str) -> str:
@@ -103,7 +112,14 @@ def _check_name(path: str) -> None:
         )
 
 
-def _check_expected(files: dict[str, int], expected: list[dict]) -> None:
+def check_expected(files: dict[str, int], expected: list[dict]) -> None:
+    """Whether files by their sizes are what the contract wants.
+
+    Raises
+    ------
+    AttemptFailure
+        `output-missing` or `output-empty`.
+    """
     for output in expected:
         if not output.get("required", False):
             continue

@@ -7,7 +7,6 @@ in ARCHITECTURE.md, "The worker protocol".
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib.util
 import json
 import os
@@ -38,7 +37,8 @@ def _find_package() -> None:
 
 _find_package()
 
-from labscale import processes  # noqa: E402
+from labscale import identity, processes  # noqa: E402
+from labscale.channel import connect  # noqa: E402
 from labscale.dispatcher import Dispatcher  # noqa: E402
 from labscale.places import Places  # noqa: E402
 
@@ -51,11 +51,14 @@ def main() -> int:
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--slots", type=int, required=True)
     parser.add_argument("--jupyter-python")
+    parser.add_argument("--channel", help="a socket instead of standard input and output")
     options = parser.parse_args()
     own = os.path.join(os.path.abspath(options.data), "scratch", options.run, f"worker-{options.worker}")
     places = Places(
         os.path.abspath(options.data), os.path.abspath(options.objects), os.path.join(own, "helpers")
     )
+    # What is at the other end of the channel puts the plan in its place before it listens.
+    channel = connect(options.channel) if options.channel else None
     try:
         with open(os.path.join(places.objects, "runs", options.run, "plan.json"), encoding="utf-8") as file:
             plan = json.load(file)
@@ -63,7 +66,7 @@ def main() -> int:
         print(f"the plan of the run cannot be read: {error}", file=sys.stderr)
         return 1
     # Nothing that is imported or run here may read the protocol's input or write to its output.
-    input, output = os.dup(0), os.dup(1)
+    input, output = (os.dup(0), os.dup(1)) if channel is None else (channel, os.dup(channel))
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
@@ -71,42 +74,27 @@ def main() -> int:
     processes.adopt_orphans()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     options.ipython = os.path.join(own, "ipython")
-    identity = os.path.join(places.data, "workers", f"{options.worker}.json")
+    record = os.path.join(places.data, "workers", f"{options.worker}.json")
     dispatcher = Dispatcher(places, plan, options, input, output)
 
     def end(*_: object) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         dispatcher.end_slots()
-        _forget(identity, own)
+        identity.forget(record, own)
         os._exit(128 + signal.SIGTERM)
 
     signal.signal(signal.SIGTERM, end)
-    _introduce(identity, options.run)
+    identity.introduce(record, options.run)
     shutil.rmtree(own, ignore_errors=True)
     os.makedirs(places.helpers)
     os.symlink(FOLDER, os.path.join(places.helpers, "labscale"))
     try:
         dispatcher.serve()
     finally:
-        _forget(identity, own)
+        identity.forget(record, own)
     sys.stderr.flush()
     # What the notebook imported may leave threads or handlers that would keep an ordinary exit waiting.
-    os._exit(0)
-
-
-def _introduce(path: str, run: str) -> None:
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path + ".new", "w", encoding="utf-8") as file:
-        json.dump({"pid": os.getpid(), "startTicks": processes.start_ticks(os.getpid()), "runId": run}, file)
-    os.replace(path + ".new", path)
-
-
-def _forget(identity: str, own: str) -> None:
-    with contextlib.suppress(OSError):
-        os.unlink(identity)
-    shutil.rmtree(own, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        os.rmdir(os.path.dirname(own))
+    os._exit(dispatcher.exit_code)
 
 
 if __name__ == "__main__":
