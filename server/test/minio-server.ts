@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { Secret, type S3Settings } from '../src/objects/s3-settings.js';
 import { askSigned, type Signer } from '../src/objects/signed-request.js';
 import { createBucket, createUser, serverPolicy } from './minio-admin.js';
+import { onSmallDisk } from './server-process.js';
 
 const cache = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'labscale');
 const readyWithinMs = 30_000;
@@ -84,8 +85,8 @@ export interface MinioOptions {
   tls?: boolean;
   /** Buckets that the server's user may read only. */
   dataBuckets?: readonly string[];
-  /** Where its data lie, such as a small disk; by default a temporary folder. */
-  dataFolder?: string;
+  /** Its data lie on a disk of its own of that size. */
+  diskBytes?: number;
 }
 
 async function freePort(): Promise<number> {
@@ -117,7 +118,7 @@ export async function startMinio(options: MinioOptions = {}): Promise<MinioServe
   const folder = await mkdtemp(join(tmpdir(), 'labscale-minio-'));
   const certificates = join(folder, 'certificates');
   await mkdir(certificates);
-  const dataFolder = options.dataFolder ?? join(folder, 'data');
+  const dataFolder = join(folder, 'data');
   await mkdir(dataFolder, { recursive: true });
   const caFile = options.tls ? makeCertificate(certificates) : undefined;
   const port = await freePort();
@@ -133,23 +134,32 @@ export async function startMinio(options: MinioOptions = {}): Promise<MinioServe
   let said = '';
 
   const start = async () => {
-    const started = spawn(
+    const command = [
       program,
-      ['server', '--quiet', '--address', `127.0.0.1:${port}`, '--certs-dir', certificates, dataFolder],
-      {
-        env: {
-          PATH: process.env['PATH'] ?? '',
-          HOME: folder,
-          MINIO_ROOT_USER: root.accessKey,
-          MINIO_ROOT_PASSWORD: root.secretKey,
-          MINIO_BROWSER: 'off',
-          MINIO_UPDATE: 'off',
-          // Two cores that others use too: every shard of an erasure set would cost a process.
-          GOMAXPROCS: '2'
-        },
-        stdio: ['ignore', 'pipe', 'pipe']
-      }
-    );
+      'server',
+      '--quiet',
+      '--address',
+      `127.0.0.1:${port}`,
+      '--certs-dir',
+      certificates,
+      dataFolder
+    ];
+    const { diskBytes: sizeBytes } = options;
+    const [first, ...rest] =
+      sizeBytes === undefined ? command : onSmallDisk({ folder: dataFolder, sizeBytes }, command);
+    const started = spawn(first!, rest, {
+      env: {
+        PATH: process.env['PATH'] ?? '',
+        HOME: folder,
+        MINIO_ROOT_USER: root.accessKey,
+        MINIO_ROOT_PASSWORD: root.secretKey,
+        MINIO_BROWSER: 'off',
+        MINIO_UPDATE: 'off',
+        // Two cores that others use too: every shard of an erasure set would cost a process.
+        GOMAXPROCS: '2'
+      },
+      stdio: ['ignore', 'pipe', 'pipe']
+    });
     for (const stream of [started.stdout, started.stderr]) {
       stream.on('data', (part: Buffer) => (said = (said + part.toString()).slice(-4_000)));
     }

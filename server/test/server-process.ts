@@ -27,7 +27,7 @@ export interface SmallDisk {
 }
 
 /** The command line below `sh`, after which `exec "$@"` keeps the process id. */
-function onSmallDisk({ folder, sizeBytes }: SmallDisk, command: string[]): string[] {
+export function onSmallDisk({ folder, sizeBytes }: SmallDisk, command: string[]): string[] {
   const script = 'mount -t tmpfs -o "size=$1,mode=700" none "$2" && shift 2 && exec "$@"';
   return [
     'unshare',

@@ -234,6 +234,8 @@ export class S3ObjectStore implements ObjectStore {
       // The answer to a HEAD has no body, so that other stores than MinIO only say 404.
       if (cause instanceof S3Refusal && cause.status === 404 && cause.isS3 && cause.code !== 'NoSuchBucket')
         return undefined;
+      // Without a body, a refusal may come without its reason; the same question as a list has both.
+      if (cause instanceof S3Refusal && cause.code === '' && !isPassing(cause)) await this.#page(key, '', 1);
       throw error;
     }
   }
@@ -311,8 +313,9 @@ export class S3ObjectStore implements ObjectStore {
       cursor = page.nextCursor;
       if (keys.length === 0) continue;
       await this.#retrying(prefix, async () => {
-        const failed = (await client.removeObjects(this.settings.bucket, keys)) as DeleteFailure[];
-        const worst = failed.find((entry) => entry?.Error !== undefined)?.Error;
+        // What it returns are the errors of single keys, and not in the shape that its types tell.
+        const failed: unknown[] = await client.removeObjects(this.settings.bucket, keys);
+        const worst = failed[0] as { Code?: string; Message?: string } | undefined;
         if (worst !== undefined) throw new S3Refusal(200, worst.Code ?? '', worst.Message ?? '', true);
       });
     }
@@ -367,10 +370,6 @@ export class S3ObjectStore implements ObjectStore {
     const { firstWaitMs, longestWaitMs } = this.retries;
     await wait(Math.random() * Math.min(longestWaitMs, firstWaitMs * 2 ** attempt));
   }
-}
-
-interface DeleteFailure {
-  Error?: { Code?: string; Message?: string };
 }
 
 /** The client, loaded only where a store is configured: it takes some 20 MB. */

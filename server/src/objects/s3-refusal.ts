@@ -18,11 +18,12 @@ export class S3Refusal extends Error {
   }
 }
 
-/** MinIO's token service calls each of these AccessDenied. */
+/** MinIO's token service calls all but the last AccessDenied, and a full disk is at times an InternalError. */
 const reasons = [
   ['The request signature we calculated does not match', 'SignatureDoesNotMatch'],
   ['The Access Key Id you provided does not exist', 'InvalidAccessKeyId'],
-  ['The difference between the request time and', 'RequestTimeTooSkewed']
+  ['The difference between the request time and', 'RequestTimeTooSkewed'],
+  ['no space left on device', 'XMinioStorageFull']
 ] as const;
 
 /** What an answer says of its refusal. */
@@ -32,7 +33,8 @@ export function refusalOf(status: number, headers: IncomingHttpHeaders, body: st
   // The answer to a HEAD has no body.
   const named = said('Code') ?? header('x-minio-error-code') ?? '';
   const message = said('Message') ?? header('x-minio-error-desc') ?? body.slice(0, 200);
-  const code = named === 'AccessDenied' ? (reasons.find(([start]) => message.startsWith(start))?.[1] ?? named) : named;
+  const vague = named === 'AccessDenied' || named === 'InternalError';
+  const code = vague ? (reasons.find(([words]) => message.includes(words))?.[1] ?? named) : named;
   return new S3Refusal(status, code, message, code !== '' || header('x-amz-request-id') !== undefined);
 }
 
@@ -74,6 +76,7 @@ const networkCodeOf = (error: unknown) => (error as NodeJS.ErrnoException | unde
 export function isPassing(error: unknown): boolean {
   if (!(error instanceof S3Refusal)) return brokenConnections.has(networkCodeOf(error));
   if (passingCodes.has(error.code)) return true;
+  if (error.code === 'XMinioStorageFull') return false;
   // 501 is what the store will never do, 507 a disk that nobody empties in a second.
   return error.status === 408 || error.status === 429 || (error.status >= 500 && ![501, 507].includes(error.status));
 }
@@ -109,6 +112,12 @@ export function problemOfStore(error: unknown, { endpoint, bucket, key }: Refuse
       return unavailable(
         `There is no TLS at ${endpoint} (${code}).`,
         'Let LABSCALE_S3_ENDPOINT start with http:// where the store speaks no TLS.'
+      );
+    }
+    if (code.startsWith('HPE_')) {
+      return unavailable(
+        `What answers at ${endpoint} does not speak HTTP (${code}).`,
+        'Let LABSCALE_S3_ENDPOINT start with https:// where the store speaks TLS, and name the port of its S3 interface.'
       );
     }
     if (!brokenConnections.has(code)) return error;
