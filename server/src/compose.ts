@@ -23,6 +23,7 @@ import { EventLog } from './events/event-log.js';
 import { EventStreams, registerEventRoutes } from './events/event-routes.js';
 import type { OperationRoutes } from './http/operation.js';
 import { registerServerRoutes } from './http/server-routes.js';
+import { RegistryClient } from './images/registry-client.js';
 import { LineageRepository } from './lineage/lineage-repository.js';
 import { registerLineageRoutes } from './lineage/lineage-routes.js';
 import { LineageService } from './lineage/lineage-service.js';
@@ -114,7 +115,7 @@ export function compose(config: Config, metadata: Metadata, logger: Logger): Ser
   const queries = new QueryService(datasetRepository, events);
 
   const analysisRepository = new AnalysisRepository(database);
-  const analyses = new AnalysisService(analysisRepository, objects, events);
+  const analyses = new AnalysisService(analysisRepository, objects, new RegistryClient(config.registries), events);
   const parameters = new ParameterService(
     new ParameterRepository(database),
     new ParameterSearch(database),

@@ -1,5 +1,6 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
+import { readRegistryList, type AllowedRegistry } from './images/registry-list.js';
 import { faultPointNames, type FaultPointName } from './runs/fault-point.js';
 
 /** What the environment says; this is the only file that reads it. */
@@ -20,6 +21,8 @@ export interface Config {
   metadata: 'sqlite';
   objects: 'local';
   runner: 'local';
+  /** Registries of which images may be registered; none: there are no analyses of containers. */
+  registries: AllowedRegistry[];
   /** What programs see of this server's environment. */
   workerEnvironment: Readonly<Record<string, string>>;
   /** Tests only: the step of a run at which the server is to be killed, and at which time that it comes by. */
@@ -51,6 +54,14 @@ function whole(
     throw new ConfigError(`${name} is "${text}"; it must be a whole number from ${minimum} to ${maximum}`);
   }
   return value;
+}
+
+function readRegistries(text: string): AllowedRegistry[] {
+  const list = readRegistryList(text);
+  if (Array.isArray(list)) return list;
+  throw new ConfigError(
+    `LABSCALE_REGISTRIES has "${list.fault}"; it lists registries as host or host:port, with http:// before those without TLS, separated by commas`
+  );
 }
 
 /** Programs get the environment without what opens this server, Jupyter or the hub to whoever holds it. */
@@ -104,6 +115,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     metadata: choice(environment, 'LABSCALE_METADATA', ['sqlite'], 'sqlite'),
     objects: choice(environment, 'LABSCALE_OBJECTS', ['local'], 'local'),
     runner: choice(environment, 'LABSCALE_RUNNER', ['local'], 'local'),
+    registries: readRegistries(environment['LABSCALE_REGISTRIES'] ?? ''),
     workerEnvironment: programEnvironment(environment),
     faultPoint: readFaultPoint(environment['LABSCALE_FAULT_POINT'])
   };

@@ -6,11 +6,13 @@ import type { User } from '../http/identify.js';
 import { canonicalJson } from '../metadata/canonical-json.js';
 import { searchWords } from '../metadata/search-words.js';
 import type { ObjectStore } from '../objects/object-store.js';
+import type { RegistryClient } from '../images/registry-client.js';
 import { ProblemError, notFound } from '../problem-error.js';
 import { analysisDigest } from './analysis-digest.js';
 import { decidingCells } from './deciding-cells.js';
 import type { AnalysisRepository, NewVersion } from './analysis-repository.js';
 import { commandParameters } from './command-line.js';
+import { defaultCommandOf } from './container-arguments.js';
 import { checkContract, commandPlaces, faultOfPath, mergeContract } from './contract-rules.js';
 import { readNotebook, type Notebook, type NotebookContent } from './notebook-content.js';
 import { inferParameters } from './parameter-inference.js';
@@ -35,6 +37,7 @@ export class AnalysisService {
   constructor(
     private readonly repository: AnalysisRepository,
     private readonly objects: ObjectStore,
+    private readonly registries: RegistryClient,
     private readonly events: EventLog
   ) {}
 
@@ -49,7 +52,7 @@ export class AnalysisService {
     };
   }
 
-  /** Registers a notebook by its path or a command by its name; the same source and contract give the version that is there. */
+  /** Registers a notebook by its path, a command or container by its name; the same source and contract give the version that is there. */
   async create(user: User, given: NewAnalysis): Promise<Analysis> {
     const place = given.kind === 'notebook' ? given.path : given.name;
     for (;;) {
@@ -63,7 +66,7 @@ export class AnalysisService {
           ? this.#readNotebook(given, base)
           : given.kind === 'command'
             ? this.#readCommand(given, base)
-            : this.#readContainer(given, base);
+            : await this.#readContainer(given, base);
       const stored = () => this.repository.findByPlace(user.name, given.kind, place);
       if (before === undefined) {
         await this.#store(registration);
@@ -75,6 +78,7 @@ export class AnalysisService {
         const { latestVersion } = before;
         const same =
           latestVersion.digest === registration.digest &&
+          latestVersion.image?.reference === registration.image?.reference &&
           canonicalJson(latestVersion.contract) === canonicalJson(registration.contract);
         if (!same) {
           await this.#store(registration);
@@ -116,7 +120,7 @@ export class AnalysisService {
     const row = await this.repository.findRow(id);
     if (row === undefined) throw notFound(id);
     if (!(await this.repository.update(row, change))) {
-      throw new ProblemError('NAME_TAKEN', `You already have a command named "${change.name}".`, {
+      throw new ProblemError('NAME_TAKEN', `You already have a ${row.kind} named "${change.name}".`, {
         field: 'body/name',
         mend: 'Choose another name.'
       });
@@ -132,8 +136,8 @@ export class AnalysisService {
       const { latestVersion } = await this.get(id);
       if (canonicalJson(latestVersion.contract) === canonicalJson(contract)) return latestVersion;
       const { kind, path, kernel, command, image, adapter, files } = latestVersion;
-      checkContract(contract, await this.#languageOf(latestVersion));
-      if (command !== null) checkPlaces(command, contract);
+      checkContract(contract, kind, await this.#languageOf(latestVersion));
+      if (command !== null) checkPlaces(command, contract, commandPlaces[kind]);
       const notebook = kind === 'notebook' ? await this.source(latestVersion) : null;
       const cells = notebook && decidingCells(readNotebook(notebook), contract);
       const texts = await this.#textsOf(latestVersion);
@@ -173,10 +177,10 @@ export class AnalysisService {
     return version;
   }
 
-  /** The notebook of a version as it is kept. Raises NOT_FOUND for a command. */
+  /** The notebook of a version as it is kept. Raises NOT_FOUND for a command or container. */
   async source(version: AnalysisVersion): Promise<Notebook> {
-    if (version.kind === 'command') {
-      throw new ProblemError('NOT_FOUND', 'This analysis is a command and has no notebook.', {
+    if (version.kind !== 'notebook') {
+      throw new ProblemError('NOT_FOUND', `This analysis is a ${version.kind} and has no notebook.`, {
         field: 'versionId',
         mend: 'Its command line is in the version itself.'
       });
@@ -211,7 +215,7 @@ export class AnalysisService {
     const inferred =
       parametersCell === null || edits.parameters !== undefined ? [] : inferParameters(parametersCell.source, language);
     const contract = mergeContract(inferred, forks(language), edits, before);
-    checkContract(contract, language);
+    checkContract(contract, 'notebook', language);
     const texts = checkFiles(given.files ?? []);
     const cells = decidingCells(read, contract);
     const content = { kind: 'notebook' as const, cells, kernel, ...noCommand, files: texts, contract };
@@ -227,9 +231,9 @@ export class AnalysisService {
 
   #readCommand(given: NewAnalysis & { kind: 'command' }, before: Before): Registration {
     const { command, contract: edits = {} } = given;
-    const contract = mergeContract(commandParameters(command), false, edits, before);
-    checkContract(contract, undefined);
-    checkPlaces(command, contract);
+    const contract = mergeContract(commandParameters(command, commandPlaces.command), false, edits, before);
+    checkContract(contract, 'command', undefined);
+    checkPlaces(command, contract, commandPlaces.command);
     const texts = checkFiles(given.files ?? []);
     const content = {
       kind: 'command' as const,
@@ -250,11 +254,24 @@ export class AnalysisService {
     };
   }
 
-  #readContainer(_given: NewAnalysis & { kind: 'container' }, _before: Before): Registration {
-    throw new ProblemError('REGISTRY_NOT_ALLOWED', 'This server may ask no image registry.', {
-      field: 'body/image',
-      mend: 'Its administrator names them in LABSCALE_REGISTRIES.'
-    });
+  /** Asks the registry each time: a tag may stand for another image than the last time, which is then another version. */
+  async #readContainer(given: NewAnalysis & { kind: 'container' }, before: Before): Promise<Registration> {
+    const { adapter = 'plain', contract: edits = {} } = given;
+    const { defaultCommand, ...image } = await this.registries.resolve(given.image);
+    const command = given.command ?? defaultCommandOf(adapter, defaultCommand);
+    if (image.entrypoint.length + command.length === 0) {
+      throw new ProblemError('CONTRACT_INVALID', `The image "${given.image}" does not say what it runs.`, {
+        field: 'body/command',
+        mend: 'Give a command: the program in the image and its arguments.'
+      });
+    }
+    const places = commandPlaces.container;
+    const contract = mergeContract(commandParameters(command, places), false, edits, before);
+    checkContract(contract, 'container', undefined);
+    checkPlaces(command, contract, places);
+    const content = { kind: 'container' as const, cells: null, kernel: null, command, image, adapter, contract };
+    const digest = analysisDigest({ ...content, files: [] });
+    return { ...content, digest, path: null, files: [], notebook: null, texts: [] };
   }
 
   /** Objects first: a version that can be seen can be run. */
@@ -269,7 +286,7 @@ export class AnalysisService {
 
   /** What the source of a version says by itself, to tell what was edited by hand. */
   async #baseOf(version: AnalysisVersion): Promise<Parameter[]> {
-    if (version.command !== null) return commandParameters(version.command);
+    if (version.command !== null) return commandParameters(version.command, commandPlaces[version.kind]);
     const { parametersCell, language } = readNotebook(await this.source(version));
     try {
       return parametersCell === null ? [] : inferParameters(parametersCell.source, language);
@@ -281,7 +298,7 @@ export class AnalysisService {
   }
 
   async #languageOf(version: AnalysisVersion): Promise<string | undefined> {
-    if (version.kind === 'command') return undefined;
+    if (version.kind !== 'notebook') return undefined;
     return version.kernel?.language ?? readNotebook(await this.source(version)).language;
   }
 
@@ -317,14 +334,14 @@ function pick({ name, description }: NewAnalysis): { name?: string; description?
   return { ...(name === undefined ? {} : { name }), ...(description === undefined ? {} : { description }) };
 }
 
-/** Raises CONTRACT_INVALID where a command names a parameter that its contract has not. */
-function checkPlaces(command: readonly string[], contract: Contract): void {
+/** Raises CONTRACT_INVALID where a command line names a parameter that its contract has not. */
+function checkPlaces(command: readonly string[], contract: Contract, places: ReadonlySet<string>): void {
   const known = new Set(contract.parameters.map(({ name }) => name));
-  const missing = commandParameters(command).find(({ name }) => !known.has(name));
+  const missing = commandParameters(command, places).find(({ name }) => !known.has(name));
   if (missing === undefined) return;
   throw new ProblemError('CONTRACT_INVALID', `The command names {${missing.name}}, which the contract has not.`, {
     field: 'body/contract/parameters',
-    mend: `Add the parameter ${missing.name}, or write {{ and }} for braces; {${[...commandPlaces].join('}, {')}} are the task's own.`
+    mend: `Add the parameter ${missing.name}, or write {{ and }} for braces; {${[...places].join('}, {')}} are the task's own.`
   });
 }
 

@@ -1,17 +1,16 @@
 import { ProblemError } from '../problem-error.js';
-import { commandPlaces } from './contract-rules.js';
 import { type Parameter } from './parameters-cell.js';
 
 /**
- * Names that stand in braces in a command line, in order, without those of the task itself (`input`, `output`, `shard`).
- * Raises CONTRACT_INVALID for braces that are not in pairs.
+ * Names that stand in braces in a command line, in order, without `places`, which are the task's own. Raises
+ * CONTRACT_INVALID for braces that are not in pairs.
  */
-export function commandParameters(command: readonly string[]): Parameter[] {
+export function commandParameters(command: readonly string[], places: ReadonlySet<string>): Parameter[] {
   const names = new Set<string>();
   command.forEach((part, index) => {
     const field = `body/command/${index}`;
     const rest = part.replace(/\{\{|\}\}/g, '').replace(/\{([A-Za-z_][A-Za-z0-9_]{0,127})\}/g, (_all, name: string) => {
-      if (!commandPlaces.has(name)) names.add(name);
+      if (!places.has(name)) names.add(name);
       return '';
     });
     if (/[{}]/.test(rest)) {

@@ -1,4 +1,4 @@
-import type { Contract, Resources } from '@labscale/schema';
+import type { AnalysisKind, Contract, Resources } from '@labscale/schema';
 import { canonicalJson } from '../metadata/canonical-json.js';
 import { faultOfValue, largestValueBytes } from '../parameters/parameter-values.js';
 import { ProblemError } from '../problem-error.js';
@@ -15,13 +15,17 @@ export const defaultResources: Resources = {
 };
 
 /** What `{...}` of a command line stands for besides its parameters. */
-export const commandPlaces: ReadonlySet<string> = new Set(['input', 'output', 'shard']);
+export const commandPlaces: Readonly<Record<AnalysisKind, ReadonlySet<string>>> = {
+  notebook: new Set(),
+  command: new Set(['input', 'output', 'shard']),
+  container: new Set(['input', 'output', 'params'])
+};
 
 /**
- * Checks what the shape of a contract cannot say. `language` is the kernel's, undefined for a command. Raises
+ * Checks what the shape of a contract cannot say. `language` is the kernel's, undefined where there is none. Raises
  * CONTRACT_INVALID with a pointer below `body/contract`.
  */
-export function checkContract(contract: Contract, language: string | undefined): void {
+export function checkContract(contract: Contract, kind: AnalysisKind, language: string | undefined): void {
   const seen = new Set<string>();
   contract.parameters.forEach((parameter, index) => {
     const { name } = parameter;
@@ -29,9 +33,7 @@ export function checkContract(contract: Contract, language: string | undefined):
     if (seen.has(name)) throw invalid(`${at}/name`, `Two parameters are named "${name}".`, 'Rename one of them.');
     seen.add(name);
     const taken =
-      unusableNames.has(name) ||
-      (language === undefined && commandPlaces.has(name)) ||
-      (language === 'python' && pythonKeywords.has(name));
+      unusableNames.has(name) || commandPlaces[kind].has(name) || (language === 'python' && pythonKeywords.has(name));
     if (taken) throw invalid(`${at}/name`, `"${name}" cannot be the name of a parameter.`, 'Give it another name.');
     checkParameter(parameter, at);
   });

@@ -1,9 +1,12 @@
-import type { AnalysisVersion, Contract, ParameterValues, Resources } from '@labscale/schema';
+import type { Adapter, AnalysisVersion, ContainerImage, Contract, ParameterValues, Resources } from '@labscale/schema';
+import { containerArguments } from '../analyses/container-arguments.js';
 import type { VersionRoot } from '../datasets/dataset-repository.js';
 import type { ObjectReader } from '../datasets/object-reader.js';
 import type { StoredObject } from '../datasets/stored-shard.js';
+import { readImageReference } from '../images/image-reference.js';
 import type { Database, Writing } from '../metadata/database.js';
 import type { ObjectStore } from '../objects/object-store.js';
+import { completeValues } from '../parameters/parameter-values.js';
 import type { TaskOrder } from '../runner/runner.js';
 
 /** Kept with a run: what its program runs in. */
@@ -35,6 +38,7 @@ export class RunOrders {
       .innerJoin('analysisVersion', 'analysisVersion.id', 'run.analysisVersionId')
       .select(['run.environmentDigest', 'analysisVersion.id as versionId'])
       .select(['digest', 'kind', 'kernelJson', 'commandJson', 'filesJson', 'contractJson'])
+      .select(['imageJson', 'adapter'])
       .where('run.id', '=', runId)
       .executeTakeFirstOrThrow();
     const sets = await this.database
@@ -45,6 +49,15 @@ export class RunOrders {
       .orderBy('position')
       .execute();
     const contract = JSON.parse(run.contractJson) as Contract;
+    const command = run.commandJson === null ? null : (JSON.parse(run.commandJson) as string[]);
+    const image = run.imageJson === null ? null : (JSON.parse(run.imageJson) as ContainerImage);
+    const values = new Map(
+      sets.map((set) => {
+        const saved = JSON.parse(set.valuesJson) as ParameterValues;
+        // What reads the values of a container knows no contract, which may have got defaults since they were saved.
+        return [set.id, image === null ? saved : completeValues(contract, saved)];
+      })
+    );
     const folder = `analyses/${run.digest.slice('sha256:'.length)}`;
     const plan = {
       version: 1,
@@ -55,13 +68,14 @@ export class RunOrders {
         kind: run.kind,
         ...(run.kind === 'notebook' ? { notebook: `${folder}/notebook.ipynb` } : {}),
         files: (JSON.parse(run.filesJson) as string[]).map((path) => ({ path, key: `${folder}/files/${path}` })),
-        ...(run.commandJson === null ? {} : { command: JSON.parse(run.commandJson) as string[] }),
+        ...(command === null ? {} : { command }),
         kernel: run.kernelJson === null ? null : (JSON.parse(run.kernelJson) as AnalysisVersion['kernel']),
-        contract
+        contract,
+        ...(image === null
+          ? {}
+          : containerPlan({ image, command: command ?? [], adapter: run.adapter ?? 'plain', contract }, values))
       },
-      parameterSets: Object.fromEntries(
-        sets.map((set) => [set.id, { values: JSON.parse(set.valuesJson) as ParameterValues }])
-      ),
+      parameterSets: Object.fromEntries([...values].map(([id, of]) => [id, { values: of }])),
       environmentDigest: run.environmentDigest,
       warm: contract.warm
     };
@@ -114,4 +128,18 @@ export class RunOrders {
       }
     }));
   }
+}
+
+/** What is told of a container: the image by its digest, and finished arguments, so that nothing is left to interpret. */
+function containerPlan(
+  container: { image: ContainerImage; adapter: Adapter; command: string[]; contract: Contract },
+  values: ReadonlyMap<string, ParameterValues>
+) {
+  const { digest, reference, entrypoint, workingDirectory } = container.image;
+  const { registry, repository } = readImageReference(reference);
+  return {
+    adapter: container.adapter,
+    image: { reference: `${registry}/${repository}@${digest}`, entrypoint, workingDirectory },
+    argumentsBySet: Object.fromEntries([...values].map(([id, of]) => [id, containerArguments(container, of)]))
+  };
 }

@@ -1,5 +1,7 @@
 import type {
+  Adapter,
   AnalysisVersion,
+  ContainerImage,
   Contract,
   ParameterValues,
   Plan,
@@ -7,6 +9,7 @@ import type {
   Resources,
   RunnerKind
 } from '@labscale/schema';
+import { containerArguments } from '../analyses/container-arguments.js';
 import { shardFilter } from '../datasets/shard-filter.js';
 import type { User } from '../http/identify.js';
 import type { Access } from '../metadata/access.js';
@@ -42,6 +45,13 @@ export interface Promoted {
   environment: Environment;
 }
 
+interface Container {
+  image: ContainerImage;
+  adapter: Adapter;
+  command: string[];
+  contract: Contract;
+}
+
 const shardsAtOnce = 1_000;
 const recipesTried = 5;
 const runsForEstimate = 5;
@@ -68,16 +78,20 @@ export class RunPlanner {
       .selectFrom('analysisVersion')
       .innerJoin('analysis', 'analysis.id', 'analysisVersion.analysisId')
       .select(['analysis.id', 'name', 'number', 'digest', 'analysisVersion.kind', 'kernelJson', 'contractJson'])
+      .select(['commandJson', 'imageJson', 'adapter'])
       .where('analysisVersion.id', '=', analysisVersionId)
       .executeTakeFirstOrThrow();
     const contract = JSON.parse(analysis.contractJson) as Contract;
     const dataset = await this.#readyDataset(datasetVersionId, where);
-    const sets = await this.#sets(parameterSetVersionIds, analysis, contract, where);
+    const container = this.#container(analysis, contract, where);
+    const sets = await this.#sets(parameterSetVersionIds, analysis, contract, container, where);
     const resources = { ...contract.resources, ...promotion.resources };
     this.checkResources(resources, `${where}/resources`);
     this.#checkPacking(promotion, where);
     const kernel = analysis.kernelJson === null ? null : (JSON.parse(analysis.kernelJson) as AnalysisVersion['kernel']);
-    const environment = await this.interpreters.environmentOf(kernel, analysis.kind);
+    const environment = container
+      ? environmentOf(container.image)
+      : await this.interpreters.environmentOf(kernel, analysis.kind);
     return {
       owner: user.name,
       promotion,
@@ -104,6 +118,27 @@ export class RunPlanner {
         mend: 'Leave gpus out, or use a server whose runner is kubernetes.'
       });
     }
+  }
+
+  /** Raises RUNNER_UNSUITED where this is a container and the runner has none. */
+  #container(
+    version: { imageJson: string | null; commandJson: string | null; adapter: Adapter | null },
+    contract: Contract,
+    where: string
+  ): Container | undefined {
+    if (version.imageJson === null) return undefined;
+    if (this.runner === 'local') {
+      throw new ProblemError('RUNNER_UNSUITED', 'The local runner starts no containers.', {
+        field: `${where}/analysisVersionId`,
+        mend: 'Use a server whose runner is kubernetes, or a notebook or command that does the same.'
+      });
+    }
+    return {
+      image: JSON.parse(version.imageJson) as ContainerImage,
+      command: JSON.parse(version.commandJson ?? '[]') as string[],
+      adapter: version.adapter ?? 'plain',
+      contract
+    };
   }
 
   #checkPacking({ shardsPerPod }: Promotion, where: string): void {
@@ -293,6 +328,7 @@ export class RunPlanner {
     versionIds: readonly string[],
     analysis: { id: string; name: string },
     contract: Contract,
+    container: Container | undefined,
     where: string
   ): Promise<Promoted['sets']> {
     const rows = await this.database
@@ -324,7 +360,8 @@ export class RunPlanner {
       }
       const values = JSON.parse(row.valuesJson) as ParameterValues;
       try {
-        completeValues(contract, values);
+        const complete = completeValues(contract, values);
+        if (container) containerArguments(container, complete);
       } catch (error) {
         if (!(error instanceof ProblemError)) throw error;
         throw new ProblemError(
@@ -346,6 +383,11 @@ export class RunPlanner {
       };
     });
   }
+}
+
+/** An image brings all that its program runs in. */
+function environmentOf({ digest, reference }: ContainerImage): Environment {
+  return { interpreter: '', digest, packages: { image: reference } };
 }
 
 /** Raises RESOURCES_EXCEEDED where one task asks for more than there is. */
