@@ -47,5 +47,7 @@ export const apiserver = {
       ]
     };
   },
+  // It waits for watches to end long after it has stopped to answer; all it knows is in etcd.
+  stopping: { seconds: 2 },
   trouble: () => troubleAt(`${apiserverUrl}/readyz`)
 };

@@ -4,7 +4,8 @@ import { lastLines, logFile, lookAt, start, stop } from './processes.mjs';
 
 /**
  * `{name, command(): {program, args, env?} (a promise where it has to prepare something), trouble(): promise of undefined
- * or of why it does not answer, seconds?}` is what each component's file exports. `seconds` is how long it may take to answer.
+ * or of why it does not answer, seconds?, stopping?}` is what each component's file exports: `seconds` is how long it may take
+ * to answer, `stopping` how it is told to end ({signal?, seconds?}).
  */
 async function answers(component) {
   try {
@@ -24,7 +25,7 @@ export async function ensure(component) {
       console.log(`${name} had died; starting it again. Its last lines were:\n${lastLines(name, 5)}`);
     if (found.state === 'running' && !(await becomesWell(component, 10))) {
       console.log(`${name} runs but does not answer; starting it again.`);
-      await stop(name);
+      await stop(name, component.stopping);
     }
     if (lookAt(name).state !== 'running') {
       const { program, args, env } = await component.command();

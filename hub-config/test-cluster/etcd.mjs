@@ -1,14 +1,14 @@
 // The cluster's memory.
 import { troubleAt } from './answers.mjs';
-import { programOf } from './packages.mjs';
 import { inState, onLoopback } from './places.mjs';
+import { programs } from './programs.mjs';
 
 export const etcdUrl = `http://${onLoopback('etcd')}`;
 
 export const etcd = {
   name: 'etcd',
   command: () => ({
-    program: programOf('etcd-server'),
+    program: programs.etcd,
     args: [
       `--data-dir=${inState('etcd')}`,
       `--listen-client-urls=${etcdUrl}`,

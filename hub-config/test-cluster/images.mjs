@@ -6,7 +6,7 @@ import { ctr, sandboxImage } from './containerd.mjs';
 import { keyOf, layer } from './layer.mjs';
 import { renderImage, writeImage } from './oci-image.mjs';
 import { programOf } from './packages.mjs';
-import { inState, layerCache, onBridge } from './places.mjs';
+import { inState, onBridge } from './places.mjs';
 import { baseLayer, labscaleLayer, packagesFolder, packagesLayer } from './python-layers.mjs';
 
 const applets =
@@ -18,7 +18,7 @@ const applets =
 function busyboxLayer() {
   const busybox = programOf('busybox-static');
   return layer('busybox', keyOf(applets, readFileSync(busybox, 'base64')), () => {
-    const root = join(layerCache, 'busybox.making');
+    const root = inState('busybox');
     rmSync(root, { recursive: true, force: true });
     for (const folder of ['bin', 'tmp']) mkdirSync(join(root, folder), { recursive: true });
     copyFileSync(busybox, join(root, 'bin/busybox'));

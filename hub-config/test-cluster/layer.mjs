@@ -1,12 +1,12 @@
 // A layer of an image: an archive of files, made once for what it is made from.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { createWriteStream, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createWriteStream, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { layerCache } from './places.mjs';
+import { inState, layerCache } from './places.mjs';
 
 /** A short name for everything that something is made from. */
 export const keyOf = (...parts) => createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
@@ -55,19 +55,19 @@ export async function archive(file, root, paths, exclude = []) {
 
 /**
  * Give the layer {digest, size, diffId, file} that is made from what `key` names; where it is not there yet, `collect` gives
- * what to archive: {root, paths, exclude?}.
+ * what to archive: {root, paths, exclude?}. What takes long to make outlives `reset`.
  */
-export async function layer(name, key, collect) {
-  const file = join(layerCache, `${name}-${key}.tar.gz`);
+export async function layer(name, key, collect, { takesLong = false } = {}) {
+  const folder = takesLong ? layerCache : inState('layers');
+  const file = join(folder, `${name}-${key}.tar.gz`);
   const facts = `${file}.json`;
   if (!existsSync(facts)) {
-    mkdirSync(layerCache, { recursive: true });
+    mkdirSync(folder, { recursive: true });
     const { root, paths, exclude } = await collect();
     const made = await archive(`${file}.making`, root, paths, exclude);
     renameSync(`${file}.making`, file);
     writeFileSync(`${facts}.making`, JSON.stringify(made));
     renameSync(`${facts}.making`, facts);
-    rmSync(`${facts}.making`, { force: true });
   }
   return { ...JSON.parse(readFileSync(facts, 'utf8')), file };
 }

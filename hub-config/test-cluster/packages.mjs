@@ -4,7 +4,6 @@ import { run } from '../../scripts/child.mjs';
 
 /** A file of each package that shows that it is there. */
 const packages = {
-  'etcd-server': ['/usr/bin/etcd'],
   containerd: ['/usr/bin/containerd', '/usr/local/bin/containerd'],
   runc: ['/usr/sbin/runc', '/usr/bin/runc', '/usr/local/sbin/runc'],
   'containernetworking-plugins': ['/usr/lib/cni/bridge'],

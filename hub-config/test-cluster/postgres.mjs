@@ -59,6 +59,8 @@ export const postgres = {
     ]);
     return { program: server, args };
   },
+  // By SIGTERM it would wait until its last client has gone.
+  stopping: { signal: 'SIGINT' },
   async trouble() {
     const { code, stdout } = await run(
       program('pg_isready'),

@@ -6,13 +6,15 @@ import { underLock } from './lock.mjs';
 import { programCache, sources } from './places.mjs';
 
 const module = join(sources, 'kubernetes');
-const [, kubernetes] = /^\s*(?:require\s+)?k8s\.io\/kubernetes v(\S+)$/m.exec(
-  readFileSync(join(module, 'go.mod'), 'utf8')
-);
+const required = readFileSync(join(module, 'go.mod'), 'utf8');
+const versionOf = (name) => new RegExp(`^\\s*(?:require )?${name} v(\\S+)`, 'm').exec(required)[1];
+const kubernetes = versionOf('k8s.io/kubernetes');
 const kubernetesPrograms = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kubectl'];
 const minio = { release: '20260212201848', version: 'v0.0.0-20260212201848-7aac2a2c5b7c' };
 const kwok = '0.8.0';
 
+const building = (flags, target) => (folder, env) =>
+  run('go', ['build', '-mod=mod', '-ldflags', `-s -w ${flags}`, '-o', ...target(folder)], { cwd: module, env });
 const installing = (target) => (folder, env) =>
   run('go', ['install', '-ldflags', '-s -w', target], { env: { ...env, GOBIN: folder } });
 
@@ -21,15 +23,17 @@ const builds = [
     name: `kubernetes-${kubernetes}`,
     programs: kubernetesPrograms,
     takes: 'about 8 minutes',
-    build: (folder, env) =>
-      run(
-        'go',
-        [
-          ...['build', '-mod=mod', '-ldflags', `-s -w -X k8s.io/component-base/version.gitVersion=v${kubernetes}`],
-          ...['-o', `${folder}/`, ...kubernetesPrograms.map((name) => `k8s.io/kubernetes/cmd/${name}`)]
-        ],
-        { cwd: module, env }
-      )
+    build: building(`-X k8s.io/component-base/version.gitVersion=v${kubernetes}`, (folder) => [
+      `${folder}/`,
+      ...kubernetesPrograms.map((name) => `k8s.io/kubernetes/cmd/${name}`)
+    ])
+  },
+  {
+    // Debian's etcd is too old to tell how far a watch has come, without which this apiserver serves no list from its memory.
+    name: `etcd-${versionOf('go.etcd.io/etcd/server/v3')}`,
+    programs: ['etcd'],
+    takes: 'about a minute',
+    build: building('', (folder) => [join(folder, 'etcd'), 'go.etcd.io/etcd/server/v3'])
   },
   {
     name: `minio-${minio.release}`,

@@ -19,9 +19,9 @@ import { programOf } from './packages.mjs';
 import { layerCache } from './places.mjs';
 
 const included = ['python3', 'python3-venv', 'ca-certificates'];
-const recipe = 1;
+const recipe = 2;
 const [, suite] = /^VERSION_CODENAME=(\w+)$/m.exec(readFileSync('/etc/os-release', 'utf8'));
-const baseKey = keyOf(recipe, suite, process.arch, included);
+const baseKey = keyOf(suite, process.arch, included);
 const baseRoot = join(layerCache, `base-${baseKey}`);
 export const packagesFolder = '/opt/venv';
 const helpers = join(checkout, 'kernels-helpers', 'python', 'src', 'labscale');
@@ -43,58 +43,71 @@ async function ensureBaseRoot() {
 }
 
 /** Debian with Python. */
-export const baseLayer = () =>
-  layer('base', baseKey, async () => {
-    await ensureBaseRoot();
-    const emptied = ['dev', 'proc', 'sys', 'run', 'tmp', 'var/cache/apt', 'var/lib/apt/lists', 'var/log'];
-    const unread = ['usr/share/doc', 'usr/share/man', 'usr/share/locale', 'usr/share/info'];
-    return { root: baseRoot, paths: ['.'], exclude: [...emptied, ...unread, 'opt'].map((path) => `./${path}/*`) };
-  });
+export const baseLayer = () => layer('base', baseKey, collectBase, { takesLong: true });
 
-/** The lines of scripts/requirements.txt that what runs inside a container needs: not JupyterLab, and no tools of ours. */
+async function collectBase() {
+  await ensureBaseRoot();
+  const emptied = ['dev', 'proc', 'sys', 'run', 'tmp', 'opt', 'var/cache/apt', 'var/lib/apt/lists', 'var/log'];
+  const unread = ['usr/share/doc', 'usr/share/man', 'usr/share/locale', 'usr/share/info'];
+  return { root: baseRoot, paths: ['.'], exclude: [...emptied, ...unread].map((path) => `./${path}/*`) };
+}
+
+const wanted =
+  'ipykernel ipywidgets nbclient nbformat numpy scipy pandas matplotlib scikit-learn statsmodels nibabel papermill'.split(
+    ' '
+  );
+
+/** The lines of requirements that what runs inside a container needs: not JupyterLab, and no tools of ours. */
 export function scientificRequirements(text) {
-  const wanted =
-    /^(ipykernel|ipywidgets|nbclient|nbformat|numpy|scipy|pandas|matplotlib|scikit-learn|statsmodels|nibabel)==/;
-  return text.split('\n').filter((line) => wanted.test(line));
+  return text.split('\n').filter((line) => wanted.includes(line.split('==')[0]));
 }
 
 const constraints = join(checkout, 'scripts', 'constraints.txt');
 
 /** The scientific packages in /opt/venv, at the versions of this checkout's own Python environment. */
 export function packagesLayer() {
-  const requirements = scientificRequirements(readFileSync(join(checkout, 'scripts', 'requirements.txt'), 'utf8'));
-  return layer('packages', keyOf(recipe, baseKey, requirements, readFileSync(constraints, 'utf8')), async () => {
+  // The bench runs papermill's way in the same image.
+  const texts = ['scripts', 'bench'].map((folder) => readFileSync(join(checkout, folder, 'requirements.txt'), 'utf8'));
+  const requirements = [...new Set(scientificRequirements(texts.join('\n')))];
+  const key = keyOf(recipe, baseKey, requirements, readFileSync(constraints, 'utf8'));
+  const collect = async () => {
     await ensureBaseRoot();
-    console.log('Installing the scientific packages of the images (about a minute) ...');
-    const inside = (path) => join(baseRoot, path);
-    rmSync(inside(packagesFolder), { recursive: true, force: true });
-    copyFileSync('/etc/resolv.conf', inside('/etc/resolv.conf'));
-    copyFileSync(constraints, inside('/tmp/constraints.txt'));
-    const env = { PIP_NO_CACHE_DIR: '1', PIP_DISABLE_PIP_VERSION_CHECK: '1' };
-    // What makes pip work on this machine makes it work in there.
-    for (const name of ['PIP_INDEX_URL', 'PIP_EXTRA_INDEX_URL', 'HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'])
-      if (process.env[name]) env[name] = process.env[name];
-    if (existsSync('/etc/pip.conf')) copyFileSync('/etc/pip.conf', inside('/etc/pip.conf'));
-    if (process.env.PIP_CERT) {
-      copyFileSync(process.env.PIP_CERT, inside('/tmp/authorities.pem'));
-      env.PIP_CERT = '/tmp/authorities.pem';
-    }
-    try {
-      await inBase('/usr/bin/python3', ['-m', 'venv', packagesFolder]);
-      const pip = ['-m', 'pip', 'install', '-q', '-c', '/tmp/constraints.txt', ...requirements];
-      await inBase(`${packagesFolder}/bin/python`, pip, env);
-      // The Labscale package is a layer above this one, in the folder of the system's Python.
-      const [python] = readdirSync(inside(`${packagesFolder}/lib`));
-      writeFileSync(
-        inside(`${packagesFolder}/lib/${python}/site-packages/labscale.pth`),
-        '/usr/lib/python3/dist-packages\n'
-      );
-    } finally {
-      for (const path of ['/etc/resolv.conf', '/etc/pip.conf', '/tmp/authorities.pem', '/tmp/constraints.txt'])
-        rmSync(inside(path), { force: true });
-    }
-    return { root: baseRoot, paths: [relative('/', packagesFolder)] };
-  });
+    await installPackages(requirements);
+    // A third of the files are the packages' own tests, which every node would have to unpack.
+    return { root: baseRoot, paths: [relative('/', packagesFolder)], exclude: ['*/site-packages/*/tests'] };
+  };
+  return layer('packages', key, collect, { takesLong: true });
+}
+
+async function installPackages(requirements) {
+  console.log('Installing the scientific packages of the images (about a minute) ...');
+  const inside = (path) => join(baseRoot, path);
+  rmSync(inside(packagesFolder), { recursive: true, force: true });
+  copyFileSync('/etc/resolv.conf', inside('/etc/resolv.conf'));
+  copyFileSync(constraints, inside('/tmp/constraints.txt'));
+  const env = { PIP_NO_CACHE_DIR: '1', PIP_DISABLE_PIP_VERSION_CHECK: '1' };
+  // What makes pip work on this machine makes it work in there.
+  for (const name of ['PIP_INDEX_URL', 'PIP_EXTRA_INDEX_URL', 'HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'])
+    if (process.env[name]) env[name] = process.env[name];
+  if (existsSync('/etc/pip.conf')) copyFileSync('/etc/pip.conf', inside('/etc/pip.conf'));
+  if (process.env.PIP_CERT) {
+    copyFileSync(process.env.PIP_CERT, inside('/tmp/authorities.pem'));
+    env.PIP_CERT = '/tmp/authorities.pem';
+  }
+  try {
+    await inBase('/usr/bin/python3', ['-m', 'venv', packagesFolder]);
+    const pip = ['-m', 'pip', 'install', '-q', '-c', '/tmp/constraints.txt', ...requirements];
+    await inBase(`${packagesFolder}/bin/python`, pip, env);
+  } finally {
+    for (const path of ['/etc/resolv.conf', '/etc/pip.conf', '/tmp/authorities.pem', '/tmp/constraints.txt'])
+      rmSync(inside(path), { force: true });
+  }
+  // The Labscale package is a layer above this one, in the folder of the system's Python.
+  const [python] = readdirSync(inside(`${packagesFolder}/lib`));
+  writeFileSync(
+    inside(`${packagesFolder}/lib/${python}/site-packages/labscale.pth`),
+    '/usr/lib/python3/dist-packages\n'
+  );
 }
 
 function sourcesBelow(folder) {

@@ -17,7 +17,7 @@ import { minio } from './minio.mjs';
 import { prepareNamespace } from './namespace.mjs';
 import { prepareMinio, prepareOtherStore, serverPolicy } from './object-store.mjs';
 import { otherPlaces } from './other-places.mjs';
-import { ensurePackages, programOf } from './packages.mjs';
+import { ensurePackages } from './packages.mjs';
 import * as places from './places.mjs';
 import { ensureDatabase, postgres, postgresUrl } from './postgres.mjs';
 import { ensurePrograms, programs } from './programs.mjs';
@@ -116,7 +116,7 @@ export async function up({ withKwok = false, env = process.env } = {}) {
         .filter(([name]) => name !== 'pause')
         .map(([name, { reference }]) => [name, reference])
     ),
-    programs: { ...programs, etcd: programOf('etcd-server') },
+    programs,
     ...(!other.kubeconfig && { bridge: places.bridge.address, auditLog, apiRate })
   });
   return started;
