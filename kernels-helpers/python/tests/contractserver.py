@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,17 +26,18 @@ def page(item: Any) -> dict[str, Any]:
     return {"items": [item], "nextCursor": None, "total": 1}
 
 
-def snippet_files() -> dict[str, Any]:
-    shards = EXAMPLES["Snippet"]["shards"]
-    return {
-        "shards": [
-            {
-                "key": shard["key"],
-                "objects": [{"path": o["path"], "file": f"/data/{o['path']}"} for o in shard["objects"]],
-            }
-            for shard in shards
-        ]
-    }
+def snippet_files(folder: Path) -> dict[str, Any]:
+    """The files of the example, of their sizes, on this disk."""
+    shards = []
+    for shard in EXAMPLES["Snippet"]["shards"]:
+        objects = []
+        for item in shard["objects"]:
+            file = folder / item["path"]
+            file.touch()
+            os.truncate(file, item["sizeBytes"])
+            objects.append({"path": item["path"], "file": str(file)})
+        shards.append({"key": shard["key"], "objects": objects})
+    return {"shards": shards}
 
 
 ANSWERS: dict[str, Any] = {
@@ -45,7 +49,6 @@ ANSWERS: dict[str, Any] = {
     "listSnippets": page(EXAMPLES["Snippet"]),
     "getSnippet": EXAMPLES["Snippet"],
     "createSnippet": EXAMPLES["Snippet"],
-    "getSnippetFiles": snippet_files(),
     "createAnalysis": EXAMPLES["Analysis"],
     "getAnalysis": EXAMPLES["Analysis"],
     "getAnalysisVersion": EXAMPLES["AnalysisVersion"],
@@ -71,7 +74,8 @@ class ContractServer:
     def __init__(self) -> None:
         self.calls: list[tuple[str, Any]] = []
         self.keys: list[str | None] = []
-        self.answers = dict(ANSWERS)
+        self.folder = Path(tempfile.mkdtemp(prefix="labscale-test-"))
+        self.answers = {**ANSWERS, "getSnippetFiles": snippet_files(self.folder)}
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -119,6 +123,7 @@ class ContractServer:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+        shutil.rmtree(self.folder)
 
 
 def _operation_of(method: str, path: str) -> str | None:

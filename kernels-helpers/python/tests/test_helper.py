@@ -191,7 +191,7 @@ def test_while_tuning_shards_come_from_the_snippet(contract: ContractServer) -> 
     assert [shard.key for shard in snippet] == keys
     assert labscale.shard().key == keys[0]
     assert labscale.shard(-1).key == keys[-1] == labscale.shard(keys[-1]).key
-    assert labscale.shard().path() == Path("/data") / keys[0]
+    assert labscale.shard().path() == contract.folder / keys[0]
     with pytest.raises(LabscaleError, match="no shard 99; it has 2"):
         labscale.shard(99)
 

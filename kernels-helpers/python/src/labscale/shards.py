@@ -98,18 +98,34 @@ def fetch_snippet(snippet_id: str) -> Snippet:
     snippet = call("getSnippet", params={"snippetId": snippet_id}, answer_seconds=5)
     places = call("getSnippetFiles", params={"snippetId": snippet_id}, answer_seconds=5)
     files = {shard["key"]: shard["objects"] for shard in places["shards"]}
+    version_id = snippet["datasetVersionId"]
     return Snippet(
-        [_tuning_shard(shard, files[shard["key"]]) for shard in snippet["shards"]],
+        [_tuning_shard(version_id, shard, files[shard["key"]]) for shard in snippet["shards"]],
         snippet["id"],
         snippet["name"],
-        snippet["datasetVersionId"],
+        version_id,
     )
 
 
-def _tuning_shard(described: dict[str, Any], objects: list[dict[str, str]]) -> Shard:
+def _tuning_shard(version_id: str, described: dict[str, Any], objects: list[dict[str, str]]) -> Shard:
+    sizes = {item["path"]: item["sizeBytes"] for item in described["objects"]}
+    if not all(_is_here(item.get("file"), sizes[item["path"]]) for item in objects):
+        from labscale.shard_cache import cached_shard
+
+        return Shard(
+            {**described, "files": [{"path": path} for path in sizes]}, cached_shard(version_id, described)
+        )
     first = objects[0]
     # What is left of a file's path without its part inside the shard is the shard's folder.
     folder = Path(
         first["file"][: -len(first["path"])] if first["file"].endswith(first["path"]) else first["file"]
     )
     return Shard({**described, "files": objects}, folder)
+
+
+def _is_here(file: str | None, size: int) -> bool:
+    """Whether a file of the server is on this disk too: the kernel may be on another machine."""
+    try:
+        return file is not None and os.stat(file).st_size == size
+    except OSError:
+        return False

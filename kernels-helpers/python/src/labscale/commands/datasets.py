@@ -1,4 +1,4 @@
-"""`labscale datasets`: register folders, look at them, update them."""
+"""`labscale datasets`: register folders and objects of a bucket, look at them, update them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from labscale.failure import readable_bytes
 
 
 def add(nouns: Any, shared: argparse.ArgumentParser) -> None:
-    verbs = nouns.add_parser("datasets", help="register folders as datasets and look at them").add_subparsers(
+    verbs = nouns.add_parser("datasets", help="register data as datasets and look at them").add_subparsers(
         metavar="VERB"
     )
 
@@ -25,9 +25,16 @@ def add(nouns: Any, shared: argparse.ArgumentParser) -> None:
     add_limit(parser)
     parser.set_defaults(action=_list)
 
-    parser = verbs.add_parser("register", parents=[shared], help="register a folder as a dataset")
-    parser.add_argument("path", help="folder, relative to the current one")
+    parser = verbs.add_parser("register", parents=[shared], help="register a folder, or objects of a bucket")
+    parser.add_argument(
+        "path", help="folder, relative to the current one; or s3://BUCKET/PREFIX/, read in place"
+    )
     parser.add_argument("--name", help="default: the folder's name")
+    parser.add_argument(
+        "--upload",
+        action=argparse.BooleanOptionalAction,
+        help="copy the folder into the object store (default: where that is not on the server's disk)",
+    )
     parser.add_argument("--description", metavar="TEXT", default="", help="what it holds")
     parser.add_argument(
         "--layout",
@@ -47,8 +54,8 @@ def add(nouns: Any, shared: argparse.ArgumentParser) -> None:
 
     for name, action, text in (
         ("show", _show, "one dataset"),
-        ("check", _check, "compare the folder with the latest version"),
-        ("update", _update, "make a new version where the folder changed"),
+        ("check", _check, "compare folder or prefix with the latest version"),
+        ("update", _update, "make a new version where folder or prefix changed"),
         ("versions", _versions, "versions, newest first"),
         ("delete", _delete, "forget a dataset that no run used; the data stay"),
     ):
@@ -85,13 +92,12 @@ def _list(options: argparse.Namespace) -> Answer:
 
 
 def _register(options: argparse.Namespace) -> Answer:
-    folder = Path(options.path).expanduser().resolve()
-    layout = options.layout or ("pattern" if options.pattern else "file-per-shard")
-    source: dict[str, Any] = {"kind": "folder", "path": str(folder), "layout": layout}
+    source = _source(options)
+    source["layout"] = options.layout or ("pattern" if options.pattern else "file-per-shard")
     if options.pattern:
         source["pattern"] = options.pattern
     body = {
-        "name": options.name or folder.name,
+        "name": options.name or _name_of(source),
         "description": options.description,
         "metadata": parse_pairs(options.metadata),
         "source": source,
@@ -99,18 +105,49 @@ def _register(options: argparse.Namespace) -> Answer:
     dataset = call("createDataset", body=body)
     if not options.no_wait:
         dataset["latestVersion"] = wait_for_indexing(
-            dataset["latestVersion"], getattr(options, "json", False)
+            dataset["latestVersion"], getattr(options, "json", False), dataset["source"].get("upload", False)
         )
     return Answer(dataset, _described(dataset))
 
 
-def wait_for_indexing(version: dict[str, Any], silent: bool) -> dict[str, Any]:
+def _source(options: argparse.Namespace) -> dict[str, Any]:
+    if not options.path.startswith("s3://"):
+        source: dict[str, Any] = {"kind": "folder", "path": str(Path(options.path).expanduser().resolve())}
+        if options.upload is not None:
+            source["upload"] = options.upload
+        return source
+    bucket, _, prefix = options.path.removeprefix("s3://").partition("/")
+    if not bucket:
+        raise LabscaleError(
+            f"{options.path} names no bucket.",
+            "Give it as s3://BUCKET/PREFIX/.",
+            field="path",
+            code="PATH_INVALID",
+        )
+    if options.upload is not None:
+        raise LabscaleError(
+            "Objects of a bucket are read where they are.",
+            "Leave --upload and --no-upload out.",
+            field="upload",
+            code="PATH_INVALID",
+        )
+    return {"kind": "bucket", "bucket": bucket, "prefix": prefix}
+
+
+def _name_of(source: dict[str, Any]) -> str:
+    """The last part of what is registered that has a name."""
+    if source["kind"] == "folder":
+        return Path(source["path"]).name
+    return source["prefix"].rstrip("/").rpartition("/")[2] or source["bucket"]
+
+
+def wait_for_indexing(version: dict[str, Any], silent: bool, uploads: bool) -> dict[str, Any]:
     """Until every shard has its digest. Raises LabscaleError where indexing failed."""
+    doing = "uploading" if uploads else "digesting"
     line = ProgressLine(silent)
     pause = 0.02
     while version["indexing"]["state"] == "digesting":
-        done, total = version["indexing"]["done"], version["indexing"]["total"]
-        line.show(f"digesting: {done:,} of {total:,} shards", "digesting")
+        line.show(f"{doing}: {_progress(version['indexing'])}", doing)
         time.sleep(pause)
         pause = min(pause * 1.5, 0.5)
         version = call("getDatasetVersion", params={"versionId": version["id"]})
@@ -121,6 +158,14 @@ def wait_for_indexing(version: dict[str, Any], silent: bool) -> dict[str, Any]:
             f"Indexing failed: {detail}", "Mend that, then `labscale datasets update`.", code="INDEXING"
         )
     return version
+
+
+def _progress(indexing: dict[str, Any]) -> str:
+    shards = f"{indexing['done']:,} of {indexing['total']:,} shards"
+    if "doneBytes" not in indexing:
+        return shards
+    done, total = (readable_bytes(indexing[name]) for name in ("doneBytes", "totalBytes"))
+    return f"{shards}, {done} of {total}"
 
 
 def _show(options: argparse.Namespace) -> Answer:
@@ -135,7 +180,7 @@ def _described(dataset: dict[str, Any]) -> str:
         [
             ("dataset", f"{dataset['name']} ({dataset['id']})"),
             ("description", dataset["description"]),
-            ("source", source.get("path") or f"derivatives of {source.get('runId')}"),
+            ("source", _source_text(source)),
             ("version", f"{version['number']} ({version['id']})"),
             ("shards", f"{version['shardCount']:,}"),
             ("size", readable_bytes(version["sizeBytes"])),
@@ -147,18 +192,25 @@ def _described(dataset: dict[str, Any]) -> str:
     )
 
 
+def _source_text(source: dict[str, Any]) -> str:
+    if source["kind"] == "derivatives":
+        return f"derivatives of {source['runId']}"
+    if source["kind"] == "bucket":
+        return f"s3://{source['bucket']}/{source['prefix']}" if "bucket" in source else source["prefix"]
+    return f"{source['path']} (uploaded)" if source.get("upload") else source["path"]
+
+
 def _check(options: argparse.Namespace) -> Answer:
     check = call("checkDataset", params={"datasetId": find_dataset(options.dataset)["id"]})
-    text = (
-        "the folder is as it was registered" if check["current"] else f"the folder changed: {_changes(check)}"
-    )
+    text = "all is as it was registered" if check["current"] else f"it changed: {_changes(check)}"
     return Answer(check, text)
 
 
 def _update(options: argparse.Namespace) -> Answer:
     dataset = find_dataset(options.dataset)
     version = call("createDatasetVersion", params={"datasetId": dataset["id"]})
-    version = wait_for_indexing(version, getattr(options, "json", False))
+    uploads = dataset["source"].get("upload", False)
+    version = wait_for_indexing(version, getattr(options, "json", False), uploads)
     if version["id"] == dataset["latestVersion"]["id"]:
         return Answer(version, f"nothing changed: version {version['number']} is current")
     return Answer(version, f"version {version['number']} ({version['id']}): {_changes(version)}")

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
-import os
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from labscale.client import call, download, pages
+from labscale.client import call, pages
 from labscale.commands.answer import Answer, ProgressLine, labels, more, table
 from labscale.commands.pairs import add_limit
 from labscale.commands.references import find_run
 from labscale.errors import LabscaleError
 from labscale.failure import readable_bytes
+from labscale.fetching import fetch_object, is_whole, place_below
 
 
 def add(nouns: Any, shared: argparse.ArgumentParser) -> None:
@@ -64,11 +63,16 @@ def _fetch(options: argparse.Namespace) -> Answer:
     fetched = kept = size = 0
     for shard in pages("listShards", params={"versionId": version_id}, query={"filter": options.filter}):
         for item in shard["objects"]:
-            target = _target(options.folder, shard["key"], item["path"])
-            if _is_whole(target, item):
+            target = place_below(options.folder, shard["key"], item["path"])
+            if is_whole(target, item):
                 kept += 1
                 continue
-            _fetch_object(version_id, shard["key"], item, target)
+            try:
+                fetch_object(version_id, shard["key"], item, target)
+            except OSError as error:
+                raise LabscaleError(
+                    f"{target} cannot be written: {error.strerror}.", field="folder"
+                ) from None
             fetched += 1
             size += item["sizeBytes"]
             line.show(f"{fetched:,} files, {readable_bytes(size)}", "fetching")
@@ -76,46 +80,3 @@ def _fetch(options: argparse.Namespace) -> Answer:
     value = {"folder": str(options.folder.resolve()), "files": fetched, "kept": kept, "sizeBytes": size}
     there = f", {kept:,} were there" if kept else ""
     return Answer(value, f"{fetched:,} files ({readable_bytes(size)}) in {options.folder}{there}")
-
-
-def _fetch_object(version_id: str, key: str, item: dict[str, Any], target: Path) -> None:
-    part = target.with_name(target.name + ".part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with open(part, "wb") as file:
-            download(
-                "getObject",
-                file,
-                params={"versionId": version_id},
-                query={"shard": key, "path": item["path"]},
-            )
-        if not _is_whole(part, item):
-            raise LabscaleError(
-                f"{item['path']} of {key} did not arrive whole.", "Try again.", code="INCOMPLETE"
-            )
-        os.replace(part, target)
-    except OSError as error:
-        raise LabscaleError(f"{target} cannot be written: {error.strerror}.", field="folder") from None
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _target(folder: Path, key: str, path: str) -> Path:
-    """Where an object goes; names come from a server and must not lead out of the folder."""
-    parts = PurePosixPath(key).parts + PurePosixPath(path).parts
-    if any(part in ("..", "/", "") or "\0" in part for part in parts):
-        raise LabscaleError(f"The name {key}/{path} leads out of the folder.", code="PATH_INVALID")
-    return folder.joinpath(*parts)
-
-
-def _is_whole(path: Path, item: dict[str, Any]) -> bool:
-    try:
-        if path.stat().st_size != item["sizeBytes"]:
-            return False
-        digest = hashlib.sha256()
-        with open(path, "rb") as file:
-            while block := file.read(1024 * 1024):
-                digest.update(block)
-    except OSError:
-        return False
-    return item["digest"] == f"sha256:{digest.hexdigest()}"
