@@ -43,7 +43,8 @@ describe('the profile', () => {
       ...least,
       ...{ images: [], python: 'python3', uid: 1000, imagePullPolicy: 'IfNotPresent', imagePullSecrets: [] },
       ...{ nodeSelector: {}, tolerations: [], priorityClassName: null, queue: null },
-      ...{ gpu: { resource: 'nvidia.com/gpu', count: 0 }, maxPods: 50, scratchBytes: 10_737_418_240 },
+      ...{ gpu: { resource: 'nvidia.com/gpu', count: 0 }, cpuRequestFraction: 1, maxPods: 50 },
+      scratchBytes: 10_737_418_240,
       ...{ caConfigMap: null, maxFailedFraction: null }
     });
   });
@@ -179,7 +180,7 @@ describe('a Job', () => {
       .template.spec!;
     const analyze = pod.containers.find(({ name }) => name === 'analyze')!;
     expect(analyze.resources).toMatchObject({
-      requests: { cpu: '0.5', memory: String(2 ** 29 + 2 ** 28), 'lab/gpu': '1' },
+      requests: { cpu: '0.400', memory: String(2 ** 29 + 2 ** 28), 'lab/gpu': '1', 'ephemeral-storage': '64Mi' },
       limits: { cpu: '0.5', memory: String(2 ** 29 + 2 ** 28), 'lab/gpu': '1', 'ephemeral-storage': '10737418240' }
     });
     expect(pod.activeDeadlineSeconds).toBeGreaterThan(10 * 100);
@@ -431,6 +432,7 @@ describe('the tasks of a wave', () => {
         attempt: 1,
         report: report(0, 1, { objects: [{ path: '../x', digest: 'sha256:0', mediaType: 'a' }] })
       },
+      { index: 0, attempt: 1, report: report(0, 1, { state: 'stopped', exitKind: 'stopped' }) },
       { index: 0, attempt: 0, startedAt: at },
       { index: 0, attempt: 1, startedAt: 'never' },
       { index: 0, attempt: 1, progress: 7 }

@@ -44,11 +44,15 @@ export const indexLabel = 'batch.kubernetes.io/job-completion-index';
 
 /** Beside what a task may use: the worker itself with what it preloads, and the kernel's buffers for its files. */
 const workerMemoryBytes = 268_435_456;
-const transfer = { cpu: '100m', memory: '192Mi' };
-const bring = { cpu: '100m', memory: '64Mi' };
+const transferCpus = 0.1;
+const transfer = { cpu: String(transferCpus), memory: '192Mi' };
+const bring = { cpu: '0.05', memory: '64Mi' };
+/** Where only a limit is given it is the request too, and a node would be full of pods that hardly write. */
+const leastDisk = { 'ephemeral-storage': '64Mi' };
 /** For images, the first shard and the last upload. */
 const podStartSeconds = 1_800;
-const secondsToEnd = 30;
+/** The transfer has said within ten seconds what there is to say. */
+const secondsToEnd = 15;
 /** A pod that dies without a verdict is tried again so often by the Job itself; `lostAttemptsAllowed` of the server is the same. */
 const podsTriedAgain = 3;
 
@@ -169,7 +173,7 @@ function bringContainer(wave: Wave, profile: Profile): Container {
       { name: 'LABSCALE_KIND', value: wave.program.kind },
       { name: 'HOME', value: '/tmp' }
     ],
-    resources: { requests: bring, limits: { memory: bring.memory } },
+    resources: { requests: { ...bring, ...leastDisk }, limits: { memory: bring.memory } },
     volumeMounts: [shared, { name: 'transfer-tmp', mountPath: '/tmp' }]
   });
 }
@@ -196,7 +200,7 @@ function transferContainer(wave: Wave, profile: Profile, store: StoreOfPods): Co
       podNameVariable,
       { name: 'LABSCALE_PACK', valueFrom: { fieldRef: { fieldPath: `metadata.annotations['${indexLabel}']` } } }
     ],
-    resources: { requests: transfer, limits: { memory: transfer.memory } },
+    resources: { requests: { ...transfer, ...leastDisk }, limits: { memory: transfer.memory } },
     volumeMounts: [
       shared,
       { name: 'transfer-tmp', mountPath: '/tmp' },
@@ -252,10 +256,12 @@ function asItIs(argument: string): string {
 
 function taskResources({ resources }: Wave, profile: Profile, overheadBytes: number) {
   const memory = String(resources.memoryBytes + overheadBytes);
+  // With the transfer's part it is what the task asked for, so that two of one CPU fit on a node of two.
+  const cpu = Math.max(0.05, resources.cpus * profile.cpuRequestFraction - transferCpus).toFixed(3);
   const gpus: Record<string, string> = resources.gpus ? { [profile.gpu.resource]: String(resources.gpus) } : {};
   const disk = { 'ephemeral-storage': String(profile.scratchBytes) };
   return {
-    requests: { cpu: String(resources.cpus), memory, ...gpus },
+    requests: { cpu, memory, ...leastDisk, ...gpus },
     limits: { cpu: String(resources.cpus), memory, ...disk, ...gpus }
   };
 }

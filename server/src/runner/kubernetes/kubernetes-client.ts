@@ -62,8 +62,119 @@ const patienceMs = 15_000;
 /** The client breaks a watch off after 30 s without a word; an apiserver ends one with a bookmark. */
 const watchSeconds = 25;
 
-/** By KUBECONFIG or the usual places of a kubeconfig, or as a pod of the cluster itself. */
-export async function connectCluster(kubeconfig: string | undefined, namespace: string): Promise<Cluster> {
+interface Apis {
+  batch: Client.BatchV1Api;
+  core: Client.CoreV1Api;
+  watch: Client.Watch;
+}
+
+/** One namespace, by a kubeconfig, or where there is none as a pod of the cluster itself or as kubectl would find it. */
+export class KubernetesCluster implements Cluster {
+  #connected: Promise<Apis> | undefined;
+
+  constructor(
+    private readonly kubeconfig: string | undefined,
+    readonly namespace: string
+  ) {}
+
+  async createJob(job: Job, dryRun = false): Promise<Job> {
+    const { namespace } = this;
+    const options = dryRun ? { dryRun: 'All' } : {};
+    return await this.#ask(({ batch }) => batch.createNamespacedJob({ namespace, body: job, ...options }));
+  }
+
+  async findJob(name: string): Promise<Job | undefined> {
+    const { namespace } = this;
+    return await orNothing(this.#ask(({ batch }) => batch.readNamespacedJob({ namespace, name })));
+  }
+
+  async listJobs(labelSelector: string): Promise<{ jobs: Job[]; resourceVersion: string }> {
+    const { namespace } = this;
+    const { items, metadata } = await this.#ask(({ batch }) => batch.listNamespacedJob({ namespace, labelSelector }));
+    return { jobs: items, resourceVersion: metadata?.resourceVersion ?? '' };
+  }
+
+  async watchJobs(
+    labelSelector: string,
+    resourceVersion: string,
+    hear: (news: JobNews) => void,
+    signal: AbortSignal
+  ): Promise<void> {
+    const { watch } = await this.#apis();
+    const path = `/apis/batch/v1/namespaces/${this.namespace}/jobs`;
+    const query = { labelSelector, resourceVersion, allowWatchBookmarks: true, timeoutSeconds: watchSeconds };
+    await new Promise<void>((resolve, reject) => {
+      const end = (error: unknown) => {
+        if (error == null || signal.aborted) resolve();
+        else reject(asClusterError(error));
+      };
+      const take = (kind: string, object: unknown) => {
+        const type = kind as JobNews['type'];
+        const job = object as Job & { code?: number; reason?: string; message?: string };
+        if (type === 'ERROR') end(new ClusterError(job.code ?? 500, job.reason ?? '', job.message ?? type));
+        else hear({ type, job });
+      };
+      watch.watch(path, query, take, end).then((controller) => {
+        if (signal.aborted) controller.abort();
+        else signal.addEventListener('abort', () => controller.abort(), { once: true });
+      }, end);
+    });
+  }
+
+  async deleteJob(name: string): Promise<void> {
+    const { namespace } = this;
+    const options = { namespace, name, propagationPolicy: 'Foreground' };
+    await orNothing(this.#ask(({ batch }) => batch.deleteNamespacedJob(options)));
+  }
+
+  async listPods(labelSelector: string, limit: number): Promise<Pod[]> {
+    const { namespace } = this;
+    return (await this.#ask(({ core }) => core.listNamespacedPod({ namespace, labelSelector, limit }))).items;
+  }
+
+  async listEventsOf(name: string): Promise<ClusterEvent[]> {
+    const { namespace } = this;
+    const fieldSelector = `involvedObject.name=${name}`;
+    return (await this.#ask(({ core }) => core.listNamespacedEvent({ namespace, fieldSelector }))).items;
+  }
+
+  async putSecret(secret: Secret): Promise<void> {
+    const { namespace } = this;
+    try {
+      await this.#ask(({ core }) => core.createNamespacedSecret({ namespace, body: secret }));
+    } catch (error) {
+      if (!(error instanceof ClusterError) || error.status !== 409) throw error;
+      const name = secret.metadata?.name ?? '';
+      await this.#ask(({ core }) => core.replaceNamespacedSecret({ namespace, name, body: secret }));
+    }
+  }
+
+  async deleteSecret(name: string): Promise<void> {
+    const { namespace } = this;
+    await orNothing(this.#ask(({ core }) => core.deleteNamespacedSecret({ namespace, name })));
+  }
+
+  async #ask<T>(ask: (apis: Apis) => Promise<T>): Promise<T> {
+    const apis = await this.#apis();
+    try {
+      return await ask(apis);
+    } catch (error) {
+      throw asClusterError(error);
+    }
+  }
+
+  async #apis(): Promise<Apis> {
+    this.#connected ??= connect(this.kubeconfig);
+    try {
+      return await this.#connected;
+    } catch (error) {
+      this.#connected = undefined;
+      throw asClusterError(error);
+    }
+  }
+}
+
+async function connect(kubeconfig: string | undefined): Promise<Apis> {
   // Five megabytes of code that a server on one machine never asks for.
   const client = await import('@kubernetes/client-node');
   const config = new client.KubeConfig();
@@ -71,7 +182,6 @@ export async function connectCluster(kubeconfig: string | undefined, namespace: 
   else config.loadFromFile(kubeconfig);
   const server = config.getCurrentCluster()?.server;
   if (server === undefined) throw new ClusterError(0, '', 'the kubeconfig names no cluster');
-
   let dispatcher: ReturnType<Client.RequestContext['getDispatcher']>;
   const configuration = client.createConfiguration({
     baseServer: new client.ServerConfiguration(server, {}),
@@ -88,75 +198,16 @@ export async function connectCluster(kubeconfig: string | undefined, namespace: 
       }
     }
   });
-  const batch = new client.BatchV1Api(configuration);
-  const core = new client.CoreV1Api(configuration);
-  const watch = new client.Watch(config);
-
   return {
-    namespace,
-    createJob: (job, dryRun = false) =>
-      said(() => batch.createNamespacedJob({ namespace, body: job, ...(dryRun ? { dryRun: 'All' } : {}) })),
-    findJob: (name) => orNothing(() => batch.readNamespacedJob({ namespace, name })),
-    listJobs: async (labelSelector) => {
-      const { items, metadata } = await said(() => batch.listNamespacedJob({ namespace, labelSelector }));
-      return { jobs: items, resourceVersion: metadata?.resourceVersion ?? '' };
-    },
-    watchJobs: async (labelSelector, resourceVersion, hear, signal) => {
-      const path = `/apis/batch/v1/namespaces/${namespace}/jobs`;
-      const query = { labelSelector, resourceVersion, allowWatchBookmarks: true, timeoutSeconds: watchSeconds };
-      const deserialize = (object: unknown) => object as Job & { code?: number; reason?: string; message?: string };
-      await new Promise<void>((resolve, reject) => {
-        const end = (error: unknown) => {
-          if (error == null || signal.aborted) resolve();
-          else reject(asClusterError(error));
-        };
-        watch
-          .watch(
-            path,
-            query,
-            (type: string, object: unknown) => {
-              const job = deserialize(object);
-              if (type === 'ERROR') end(new ClusterError(job.code ?? 500, job.reason ?? '', job.message ?? type));
-              else hear({ type: type as JobNews['type'], job });
-            },
-            end
-          )
-          .then((controller) => {
-            if (signal.aborted) controller.abort();
-            else signal.addEventListener('abort', () => controller.abort(), { once: true });
-          }, end);
-      });
-    },
-    deleteJob: (name) =>
-      orNothing(() => batch.deleteNamespacedJob({ namespace, name, propagationPolicy: 'Foreground' })).then(() => {}),
-    listPods: async (labelSelector, limit) =>
-      (await said(() => core.listNamespacedPod({ namespace, labelSelector, limit }))).items,
-    listEventsOf: async (name) =>
-      (await said(() => core.listNamespacedEvent({ namespace, fieldSelector: `involvedObject.name=${name}` }))).items,
-    putSecret: async (secret) => {
-      try {
-        await said(() => core.createNamespacedSecret({ namespace, body: secret }));
-      } catch (error) {
-        if (!(error instanceof ClusterError) || error.status !== 409) throw error;
-        const name = secret.metadata?.name ?? '';
-        await said(() => core.replaceNamespacedSecret({ namespace, name, body: secret }));
-      }
-    },
-    deleteSecret: (name) => orNothing(() => core.deleteNamespacedSecret({ namespace, name })).then(() => {})
+    batch: new client.BatchV1Api(configuration),
+    core: new client.CoreV1Api(configuration),
+    watch: new client.Watch(config)
   };
 }
 
-async function said<T>(ask: () => Promise<T>): Promise<T> {
+async function orNothing<T>(asked: Promise<T>): Promise<T | undefined> {
   try {
-    return await ask();
-  } catch (error) {
-    throw asClusterError(error);
-  }
-}
-
-async function orNothing<T>(ask: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await said(ask);
+    return await asked;
   } catch (error) {
     if (error instanceof ClusterError && error.status === 404) return undefined;
     throw error;

@@ -28,6 +28,8 @@ export interface Profile {
   queue: string | null;
   /** How a GPU is asked for, and how many a task may have. */
   gpu: { resource: string; count: number };
+  /** The part of a task's CPUs that its pod asks to have for itself; it may use all of them where they are free. */
+  cpuRequestFraction: number;
   /** Pods of a run at once. */
   maxPods: number;
   /** Disk of a pod: its shards, what its tasks write, their logs. */
@@ -80,6 +82,7 @@ const schema = strict(
       }),
       default: {}
     },
+    cpuRequestFraction: { type: 'number', exclusiveMinimum: 0, maximum: 1, default: 1 },
     maxPods: { type: 'integer', minimum: 1, maximum: 100_000, default: 50 },
     scratchBytes: { type: 'integer', minimum: 16_777_216, default: 10_737_418_240 },
     caConfigMap: orNull(name),

@@ -91,6 +91,8 @@ export class WaveTasks {
       const { report, startedAt, progress } = entry;
       if (report !== undefined) {
         if (!isReportOf(report, runId, index) || report.attempt !== attempt) continue;
+        // Its pod was asked to go: the Job begins it again in another, or is over, which is heard of then.
+        if (report.state === 'stopped') continue;
         if (!task.started) {
           events.push({ kind: 'started', runId, index, attempt, at: report.startedAt, workerId: journal.pod });
         }
