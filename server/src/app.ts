@@ -79,7 +79,13 @@ export function buildApp(services: Services, identify: Identify, logger: Logger)
   });
   fastify.addHook('preValidation', async (request) => checkBody(request.body));
 
-  fastify.get('/health', { config: { open: true } }, async () => ({ status: 'ok' }));
+  fastify.get('/health', { config: { open: true } }, async () => {
+    const trouble = services.trouble();
+    if (trouble === undefined) return { status: 'ok' };
+    // Whoever asks carries no token, and is told no address and no name of a bucket.
+    const { code, title } = trouble.toProblem();
+    return { status: 'degraded', code, title };
+  });
   registerMetrics(fastify, services.metrics);
   registerContractRoutes(fastify);
   const routes = new OperationRoutes(fastify, services.access, services.idempotency);

@@ -31,10 +31,14 @@ import { Access } from './metadata/access.js';
 import type { Metadata } from './metadata/database.js';
 import { Idempotency } from './metadata/idempotency.js';
 import { LocalObjectStore } from './objects/local-object-store.js';
+import type { ObjectStore } from './objects/object-store.js';
+import { S3ObjectStore } from './objects/s3-object-store.js';
+import { StoreSelfTest } from './objects/store-self-test.js';
 import { ParameterRepository } from './parameters/parameter-repository.js';
 import { registerParameterRoutes } from './parameters/parameter-routes.js';
 import { ParameterSearch } from './parameters/parameter-search.js';
 import { ParameterService } from './parameters/parameter-service.js';
+import type { ProblemError } from './problem-error.js';
 import { LocalRunner } from './runner/local-runner.js';
 import { Interpreters } from './runner/interpreter.js';
 import { AttemptWrites } from './runs/attempt-writes.js';
@@ -67,6 +71,8 @@ export interface Services {
   metrics: Registry;
   registerRoutes: (routes: OperationRoutes, fastify: FastifyInstance) => void;
   endStreams: () => void;
+  /** Why no run can be started or published, as far as is known; undefined where all is well. */
+  trouble: () => ProblemError | undefined;
   /** Starts what goes on by itself: unfinished indexing, unfinished runs. */
   start: () => Promise<void>;
   /** Ends it; workers finish what they do by themselves. */
@@ -76,7 +82,8 @@ export interface Services {
 /** The one place that names concrete adapters. */
 export function compose(config: Config, metadata: Metadata, logger: Logger): Services {
   const { database } = metadata;
-  const objects = new LocalObjectStore(join(config.dataFolder, 'objects'));
+  const { objects, buckets, selfTest, sweep } = openObjects(config, logger);
+  const mayPublish = async () => await selfTest?.mustHold();
   const access = new Access(database);
   const idempotency = new Idempotency(database);
   const events = new EventLog();
@@ -85,7 +92,6 @@ export function compose(config: Config, metadata: Metadata, logger: Logger): Ser
   collectDefaultMetrics({ register: metrics });
 
   const folders = new DatasetFolders(config.projectFolder, config.dataFolder);
-  const buckets = new DataBuckets(objects, null, new Map());
   const datasetRepository = new DatasetRepository(database);
   const shardRepository = new ShardRepository(database);
   const reader = new ObjectReader(folders, buckets, objects);
@@ -152,6 +158,7 @@ export function compose(config: Config, metadata: Metadata, logger: Logger): Ser
     shardRepository,
     new DerivativeVersions(datasetRepository, shardRepository, indexer),
     objects,
+    mayPublish,
     fault
   );
   const orders = new RunOrders(database, objects, reader);
@@ -201,12 +208,14 @@ export function compose(config: Config, metadata: Metadata, logger: Logger): Ser
       registerSnippetRoutes(routes, snippets);
       registerAnalysisRoutes(routes, analyses);
       registerParameterRoutes(routes, parameters);
-      registerRunRoutes(routes, runs);
+      registerRunRoutes(routes, runs, mayPublish);
       registerLineageRoutes(routes, lineage);
     },
     endStreams: () => streams.end(),
+    trouble: () => selfTest?.fault,
     start: async () => {
-      await objects.sweep();
+      selfTest?.start();
+      await sweep();
       await indexer.start();
       await loop.start();
     },
@@ -214,5 +223,30 @@ export function compose(config: Config, metadata: Metadata, logger: Logger): Ser
       await loop.close();
       await indexer.stop();
     }
+  };
+}
+
+interface Objects {
+  objects: ObjectStore;
+  buckets: DataBuckets;
+  /** Undefined where the store is a folder, whose rules are known. */
+  selfTest: StoreSelfTest | undefined;
+  sweep: () => Promise<void>;
+}
+
+function openObjects({ s3, dataFolder }: Config, logger: Logger): Objects {
+  if (s3 === undefined) {
+    const objects = new LocalObjectStore(join(dataFolder, 'objects'));
+    const buckets = new DataBuckets(objects, null, new Map());
+    return { objects, buckets, selfTest: undefined, sweep: () => objects.sweep() };
+  }
+  const objects = new S3ObjectStore(s3);
+  const others = new Map(s3.dataBuckets.map((name) => [name, objects.inBucket(name)]));
+  return {
+    objects,
+    buckets: new DataBuckets(objects, s3.bucket, others),
+    selfTest: new StoreSelfTest(objects, logger),
+    // What an upload left that was killed goes by the store's own rule, in MinIO after a day.
+    sweep: async () => {}
   };
 }

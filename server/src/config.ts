@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { readRegistryList, type AllowedRegistry } from './images/registry-list.js';
+import { Secret, type S3Settings } from './objects/s3-settings.js';
 import { faultPointNames, type FaultPointName } from './runs/fault-point.js';
 
 /** What the environment says; this is the only file that reads it. */
@@ -19,7 +21,9 @@ export interface Config {
   memoryBytes: number;
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
   metadata: 'sqlite';
-  objects: 'local';
+  objects: 'local' | 'minio';
+  /** Where objects are where they are not in the data folder. */
+  s3: S3Settings | undefined;
   runner: 'local';
   /** Registries of which images may be registered; none: there are no analyses of containers. */
   registries: AllowedRegistry[];
@@ -64,6 +68,111 @@ function readRegistries(text: string): AllowedRegistry[] {
   );
 }
 
+/** Names of buckets as S3 has them, so that one can stand in a policy and in the name of a host. */
+const bucketName = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
+
+function readBucket(variable: string, name: string): string {
+  if (!bucketName.test(name) || name.includes('..')) {
+    throw new ConfigError(
+      `${variable} is "${name}"; a bucket has 3 to 63 lower-case letters, digits, dots and hyphens, and begins and ends with a letter or digit`
+    );
+  }
+  return name;
+}
+
+function readEndpoint(variable: string, text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const rest = url && url.username + url.password + url.search + url.hash + url.pathname.replace(/^\/$/, '');
+  if (url === undefined || !/^https?:$/.test(url.protocol) || rest !== '' || /[?#@]/.test(text)) {
+    throw new ConfigError(`${variable} must be http://host:port or https://host:port and nothing more`);
+  }
+  return url.origin;
+}
+
+function readText(variable: string, file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new ConfigError(`${variable} is ${file}, which cannot be read (${(error as NodeJS.ErrnoException).code})`);
+  }
+}
+
+function readAuthorities(file: string, endpoint: string): string {
+  const text = readText('LABSCALE_S3_CA_FILE', file);
+  if (!text.includes('-----BEGIN CERTIFICATE-----')) {
+    throw new ConfigError(`LABSCALE_S3_CA_FILE is ${file}, which has no certificate in PEM`);
+  }
+  if (!endpoint.startsWith('https:')) {
+    throw new ConfigError('LABSCALE_S3_CA_FILE is set, but LABSCALE_S3_ENDPOINT does not start with https://');
+  }
+  return text;
+}
+
+/** The keys of the store. No error shows a part of them. */
+function readKeys(environment: NodeJS.ProcessEnv): { accessKey: string; secretKey: string } {
+  const variables = ['LABSCALE_S3_ACCESS_KEY', 'LABSCALE_S3_SECRET_KEY'] as const;
+  const file = environment['LABSCALE_S3_CREDENTIALS_FILE'];
+  if (file) {
+    const twice = variables.find((name) => environment[name]);
+    if (twice) throw new ConfigError(`LABSCALE_S3_CREDENTIALS_FILE and ${twice} are both set; keep one of them`);
+    return readKeysFile(file);
+  }
+  const [accessKey, secretKey] = variables.map((name) => {
+    const key = environment[name];
+    if (key && /^[\x21-\x7e]+$/.test(key)) return key;
+    throw new ConfigError(
+      `${name} must be a key of printable ASCII where LABSCALE_OBJECTS is minio, or LABSCALE_S3_CREDENTIALS_FILE name a file with both`
+    );
+  });
+  return { accessKey: accessKey!, secretKey: secretKey! };
+}
+
+function readKeysFile(file: string): { accessKey: string; secretKey: string } {
+  const text = readText('LABSCALE_S3_CREDENTIALS_FILE', file);
+  let keys: Record<string, unknown> = {};
+  try {
+    keys = JSON.parse(text) as Record<string, unknown>;
+  } catch {
+    // As an empty one; what JSON.parse says of it would show a part of a key.
+  }
+  const { accessKey, secretKey } = keys ?? {};
+  if (typeof accessKey !== 'string' || typeof secretKey !== 'string' || accessKey === '' || secretKey === '') {
+    throw new ConfigError(
+      `LABSCALE_S3_CREDENTIALS_FILE is ${file}; it must hold {"accessKey": "...", "secretKey": "..."}`
+    );
+  }
+  return { accessKey, secretKey };
+}
+
+function readS3(environment: NodeJS.ProcessEnv): S3Settings {
+  const needed = (name: string, example: string) => {
+    const text = environment[name];
+    if (!text) throw new ConfigError(`${name} must be set where LABSCALE_OBJECTS is minio, as ${example}`);
+    return text;
+  };
+  const endpoint = readEndpoint('LABSCALE_S3_ENDPOINT', needed('LABSCALE_S3_ENDPOINT', 'http://127.0.0.1:9000'));
+  const bucket = readBucket('LABSCALE_S3_BUCKET', needed('LABSCALE_S3_BUCKET', 'labscale'));
+  const region = environment['LABSCALE_S3_REGION'] || 'us-east-1';
+  if (!/^[A-Za-z0-9_-]+$/.test(region)) throw new ConfigError(`LABSCALE_S3_REGION is "${region}", which is no region`);
+  const caFile = environment['LABSCALE_S3_CA_FILE'];
+  const { accessKey, secretKey } = readKeys(environment);
+  const dataBuckets = (environment['LABSCALE_S3_DATA_BUCKETS'] || undefined)?.split(',') ?? [];
+  for (const name of dataBuckets) {
+    readBucket('LABSCALE_S3_DATA_BUCKETS', name);
+    if (name === bucket) {
+      throw new ConfigError(`LABSCALE_S3_DATA_BUCKETS names "${name}", which LABSCALE_S3_BUCKET names already`);
+    }
+  }
+  const podEndpoint = environment['LABSCALE_S3_POD_ENDPOINT'];
+  return {
+    ...{ endpoint, bucket, region, accessKey, dataBuckets },
+    pathStyle: choice(environment, 'LABSCALE_S3_PATH_STYLE', ['true', 'false'], 'true') === 'true',
+    ca: caFile ? readAuthorities(caFile, endpoint) : undefined,
+    secretKey: new Secret(secretKey),
+    podEndpoint: podEndpoint ? readEndpoint('LABSCALE_S3_POD_ENDPOINT', podEndpoint) : endpoint
+  };
+}
+
 /** Programs get the environment without what opens this server, Jupyter or the hub to whoever holds it. */
 function programEnvironment(environment: NodeJS.ProcessEnv): Record<string, string> {
   const secret = /^(LABSCALE_|JUPYTERHUB_|JPY_)|^JUPYTER_TOKEN$|^CONFIGPROXY_/;
@@ -101,6 +210,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
   const helpersFolder = environment['LABSCALE_HELPERS'];
   if (!helpersFolder)
     throw new ConfigError('LABSCALE_HELPERS must name the folder that holds the Python package labscale');
+  const objects = choice(environment, 'LABSCALE_OBJECTS', ['local', 'minio'], 'local');
   return {
     projectFolder,
     dataFolder: data ?? join(projectFolder, '.labscale'),
@@ -113,7 +223,8 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     memoryBytes: whole(environment, 'LABSCALE_MEMORY_BYTES', totalmem(), 16_777_216, Number.MAX_SAFE_INTEGER),
     logLevel: choice(environment, 'LABSCALE_LOG_LEVEL', ['fatal', 'error', 'warn', 'info', 'debug', 'trace'], 'info'),
     metadata: choice(environment, 'LABSCALE_METADATA', ['sqlite'], 'sqlite'),
-    objects: choice(environment, 'LABSCALE_OBJECTS', ['local'], 'local'),
+    objects,
+    s3: objects === 'minio' ? readS3(environment) : undefined,
     runner: choice(environment, 'LABSCALE_RUNNER', ['local'], 'local'),
     registries: readRegistries(environment['LABSCALE_REGISTRIES'] ?? ''),
     workerEnvironment: programEnvironment(environment),

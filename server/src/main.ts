@@ -20,6 +20,7 @@ async function main(): Promise<void> {
   const config = readConfig(process.env);
   // What is started from here shall not inherit it.
   delete process.env['LABSCALE_TOKEN'];
+  delete process.env['LABSCALE_S3_SECRET_KEY'];
   checkHelpers(config);
   makeDataFolder(config);
   const release = holdFolder(config.dataFolder, join(config.dataFolder, 'lock.sqlite'));

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { Secret, type S3Settings } from '../src/objects/s3-settings.js';
 import { askSigned, type Signer } from '../src/objects/signed-request.js';
 import { createBucket, createUser, serverPolicy } from './minio-admin.js';
-import { onSmallDisk } from './server-process.js';
+import { onSmallDisk } from './small-disk.js';
 
 const cache = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'labscale');
 const readyWithinMs = 30_000;

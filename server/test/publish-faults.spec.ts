@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { apiPrefix, type Run } from '@labscale/schema';
 import type { DerivativesManifest } from '../src/runs/publish.js';
 import { makeCommandAnalysis, makeDataset, makeSet, promote, runIn, until, type Calls } from './run-fixtures.js';
-import { bundleServer, canMount, startServerProcess, tokenOfTheTest, type ServerProcess } from './server-process.js';
+import { bundleServer, startServerProcess, tokenOfTheTest, type ServerProcess } from './server-process.js';
+import { canMount } from './small-disk.js';
 import { AnsweredWithProblem } from './test-server.js';
 
 const tasks = 24;

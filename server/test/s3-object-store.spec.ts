@@ -16,7 +16,7 @@ import { askSigned } from '../src/objects/signed-request.js';
 import { ProblemError } from '../src/problem-error.js';
 import { createUser } from './minio-admin.js';
 import { describeWithMinio, settingsOf, startMinio, type MinioServer } from './minio-server.js';
-import { canMount } from './server-process.js';
+import { canMount } from './small-disk.js';
 import { startStoreProxy, type StoreProxy } from './store-proxy.js';
 
 const mebibyte = 1_048_576;

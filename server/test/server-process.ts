@@ -1,4 +1,4 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { operations, type Operation, type Problem } from '@labscale/schema';
 import { bundle } from '../scripts/bundle.mjs';
+import { onSmallDisk, type SmallDisk } from './small-disk.js';
 import { AnsweredWithProblem, urlOf, type TestServer } from './test-server.js';
 
 export const tokenOfTheTest = 'token-of-the-test';
@@ -18,47 +19,6 @@ export async function bundleServer(): Promise<{ file: string; remove: () => Prom
   const folder = await mkdtemp(join(tmpdir(), 'labscale-bundle-'));
   const { outfile } = await bundle(join(folder, 'labscale-server.mjs'));
   return { file: outfile, remove: () => rm(folder, { recursive: true, force: true }) };
-}
-
-/** A disk of its own, of a size, that a server sees at a folder; it goes with the server and its workers. */
-export interface SmallDisk {
-  folder: string;
-  sizeBytes: number;
-}
-
-/** The command line below `sh`, after which `exec "$@"` keeps the process id. */
-export function onSmallDisk({ folder, sizeBytes }: SmallDisk, command: string[]): string[] {
-  const script = 'mount -t tmpfs -o "size=$1,mode=700" none "$2" && shift 2 && exec "$@"';
-  return [
-    'unshare',
-    '--user',
-    '--map-root-user',
-    '--mount',
-    'sh',
-    '-c',
-    script,
-    'sh',
-    String(sizeBytes),
-    folder,
-    ...command
-  ];
-}
-
-/** Whether this machine lets a test have disks of its own; says so where not. */
-export function canMount(): boolean {
-  const { status } = spawnSync('unshare', [
-    '--user',
-    '--map-root-user',
-    '--mount',
-    'mount',
-    '-t',
-    'tmpfs',
-    'none',
-    '/mnt'
-  ]);
-  if (status !== 0)
-    console.warn('Skipped: what needs a full disk, as this machine lets nobody mount one (unshare --user --mount).');
-  return status === 0;
 }
 
 function spawnServer(file: string, project: string, environment: Environment, disk?: SmallDisk): ChildProcess {

@@ -11,6 +11,7 @@ import { buildApp } from '../src/app.js';
 import { compose, type Services } from '../src/compose.js';
 import { readConfig, type Config } from '../src/config.js';
 import { openMetadata, type Metadata } from '../src/metadata/database.js';
+import { startMinio } from './minio-server.js';
 
 export type UserName = 'ana' | 'ben';
 
@@ -82,12 +83,16 @@ export function urlOf(id: OperationId, input: Input = {}): string {
 
 export async function startTestServer(environment: Record<string, string> = {}): Promise<TestServer> {
   const project = await mkdtemp(join(tmpdir(), 'labscale-test-'));
+  // The same bodies over objects in a bucket; the store is as short-lived as the project.
+  const asked = process.env['LABSCALE_TEST_OBJECTS'] === 'minio' && environment['LABSCALE_OBJECTS'] === undefined;
+  const minio = asked ? await startMinio() : undefined;
   const config = readConfig({
     LABSCALE_PROJECT: project,
     LABSCALE_HELPERS: resolve('../kernels-helpers/python/src'),
     LABSCALE_PYTHON: resolve('../.venv/bin/python'),
     LABSCALE_CPUS: '2',
     LABSCALE_MEMORY_BYTES: String(2 ** 32),
+    ...minio?.environment,
     ...environment
   });
   await mkdir(config.dataFolder, { recursive: true });
@@ -152,6 +157,7 @@ export async function startTestServer(environment: Record<string, string> = {}):
   };
   server.close = async () => {
     await end();
+    await minio?.stop();
     await rm(project, { recursive: true, force: true });
   };
   return server;

@@ -7,6 +7,7 @@ import { readClaim } from './attempt-report.js';
 import type { DerivativeRepository, Made } from './derivative-repository.js';
 import { derivativeShards, type DerivativeEntry } from './derivative-shards.js';
 import type { FaultPoint } from './fault-point.js';
+import { ObjectSizes } from './object-sizes.js';
 import type { RunRepository, RunRow } from './run-repository.js';
 import type { RunWrites } from './run-writes.js';
 
@@ -37,6 +38,8 @@ export class Publisher {
     private readonly shards: ShardRepository,
     private readonly versions: DerivativeVersions,
     private readonly objects: ObjectStore,
+    /** Raises why the store cannot be trusted with results. */
+    private readonly mayPublish: () => Promise<void>,
     private readonly fault: FaultPoint
   ) {}
 
@@ -49,6 +52,7 @@ export class Publisher {
   async publish(runId: string): Promise<number[]> {
     const key = manifestKey(runId);
     if (!(await this.hasManifest(runId))) {
+      await this.mayPublish();
       // What is reused was made safe before the run that made it was published.
       if (await this.#madeAny(runId)) await this.objects.sync();
       this.fault('after-sync');
@@ -175,6 +179,7 @@ export class Publisher {
 
   /** The manifest of all tasks that are done; and the tasks whose claim or objects are not there with their sizes. */
   async #makeManifest(runId: string): Promise<{ manifest: Buffer; missing: number[] }> {
+    const sizes = new ObjectSizes(this.objects, runId);
     const pieces: Buffer[] = [Buffer.from(`{"version":1,"runId":${JSON.stringify(runId)},"derivatives":[`)];
     const missing: number[] = [];
     let separator = '\n';
@@ -201,7 +206,9 @@ export class Publisher {
           task.state === 'reused'
             ? reused.get(`${task.reusedRunId}/${task.reusedTaskIndex}`)
             : await this.#madeBy(runId, task.index);
-        return found !== undefined && (await this.#isWhole(found)) ? found : undefined;
+        if (found === undefined) return undefined;
+        const { madeBy } = found;
+        return (await sizes.hold(madeBy.runId, outFolder(madeBy), found.objects)) ? found : undefined;
       });
       let text = '';
       tasks.forEach((task, place) => {
@@ -241,7 +248,7 @@ export class Publisher {
     const claim = await readClaim(this.objects, runId, taskIndex);
     if (claim === undefined) return undefined;
     const { attempt, objects } = claim;
-    const folder = `runs/${runId}/attempts/${taskIndex}/${attempt}/out`;
+    const folder = outFolder({ runId, taskIndex, attempt });
     return {
       madeBy: { runId, taskIndex, attempt },
       objects: objects.map(({ path, sizeBytes, digest, mediaType }) => ({
@@ -250,17 +257,14 @@ export class Publisher {
       }))
     };
   }
-
-  async #isWhole({ objects }: Made): Promise<boolean> {
-    for (const { key, sizeBytes } of objects) {
-      if ((await this.objects.head(key))?.sizeBytes !== sizeBytes) return false;
-    }
-    return true;
-  }
 }
 
 function manifestKey(runId: string): string {
   return `runs/${runId}/derivatives.json`;
+}
+
+function outFolder({ runId, taskIndex, attempt }: Made['madeBy']): string {
+  return `runs/${runId}/attempts/${taskIndex}/${attempt}/out`;
 }
 
 /** Results in the order of the items, few of them under way at once. */

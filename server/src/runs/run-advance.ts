@@ -251,6 +251,7 @@ export class RunAdvance {
       await this.orders.writePlan(live.id);
       hand.planned = true;
     } catch (error) {
+      if (passes(error)) throw error;
       this.logger.error({ runId: live.id, err: error }, 'the plan of a run could not be written');
       live.unusable = `The run could not start: ${plainReason(error)}`;
     }
@@ -264,6 +265,7 @@ export class RunAdvance {
     try {
       missing = await this.publisher.publish(runId);
     } catch (error) {
+      if (passes(error)) throw error;
       this.logger.error({ runId, err: error }, 'a run could not be published');
       const failure = `What the run made could not be published: ${plainReason(error)} Nothing is lost: publish it again once that is mended.`;
       const finishedAt = new Date().toISOString();
@@ -293,6 +295,11 @@ export class RunAdvance {
     await this.events.runChanged(hand);
     this.hands.wake(hand, 0);
   }
+}
+
+/** Whether the run goes on by itself when that has ended, as when a store is started again. */
+function passes(error: unknown): boolean {
+  return error instanceof ProblemError && error.code === 'STORE_UNAVAILABLE';
 }
 
 /** When the run started or ended, with the state that says so. */

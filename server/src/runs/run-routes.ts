@@ -1,10 +1,17 @@
 import type { OperationRoutes } from '../http/operation.js';
 import type { RunService } from './run-service.js';
 
-export function registerRunRoutes(routes: OperationRoutes, runs: RunService): void {
-  routes.handle('createPlan', ({ user, body }) => runs.plan(user, body));
+/** `mayPublish` raises why the store cannot be trusted with results: nothing is started then. */
+export function registerRunRoutes(routes: OperationRoutes, runs: RunService, mayPublish: () => Promise<void>): void {
+  routes.handle('createPlan', async ({ user, body }) => {
+    await mayPublish();
+    return runs.plan(user, body);
+  });
   routes.handle('listRuns', ({ user, query }) => runs.list(user, query));
-  routes.handle('createRun', ({ user, body, remember }) => runs.create(user, body, remember));
+  routes.handle('createRun', async ({ user, body, remember }) => {
+    await mayPublish();
+    return runs.create(user, body, remember);
+  });
   routes.handle('getRun', ({ params }) => runs.get(params.runId));
   routes.handle('stopRun', ({ params }) => runs.stop(params.runId));
   routes.handle('releaseRun', ({ params }) => runs.release(params.runId));
