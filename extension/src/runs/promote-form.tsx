@@ -12,7 +12,8 @@ import { SectionHeader } from '../ui/section-header';
 import { useSignal } from '../ui/use-signal';
 import { SetTick } from '../parameters/set-tick';
 import { valueText } from '../parameters/value-text';
-import { ResourceFields } from './resource-fields';
+import { NumberField, ResourceFields } from './resource-fields';
+import { analysisSource } from './analysis-source';
 import {
   estimateText,
   missingChoice,
@@ -130,7 +131,7 @@ function What(props: IFormProps): JSX.Element {
         label={trans.__('Analysis')}
         {...(analysisVersion === null
           ? {}
-          : { help: trans.__('version %1, %2', analysisVersion.number, analysisVersion.path ?? analysisVersion.kind) })}
+          : { help: trans.__('version %1, %2', analysisVersion.number, analysisSource(analysisVersion)) })}
       >
         <select
           id="labscale-promote-analysis"
@@ -151,11 +152,7 @@ function What(props: IFormProps): JSX.Element {
       </Field>
       <fieldset className="jp-Labscale-Promote-sets">
         <legend>{trans.__('Parameter sets')}</legend>
-        {parameterSets.length === 0 && others.length === 0 && (
-          <div className="jp-Labscale-Field-help">
-            {trans.__('This analysis has no saved set yet: open its notebook and choose Save parameters.')}
-          </div>
-        )}
+        {parameterSets.length === 0 && others.length === 0 && <NoSet model={model} trans={trans} />}
         <div className="jp-Labscale-Promote-setList">
           {others.map((id) => (
             <label key={id}>
@@ -198,6 +195,29 @@ function What(props: IFormProps): JSX.Element {
         </div>
       )}
     </>
+  );
+}
+
+function NoSet(props: Pick<IFormProps, 'model' | 'trans'>): JSX.Element {
+  const { model, trans } = props;
+  const notebook = model.analysisVersion === null || model.analysisVersion.kind === 'notebook';
+  return (
+    <div className="jp-Labscale-Field-help">
+      {notebook
+        ? trans.__('This analysis has no saved set yet: open its notebook and choose Save parameters.')
+        : model.hasDefaults
+          ? trans.__('This analysis has no saved set yet.')
+          : trans.__('This analysis has no saved set yet: save one with the command labscale params save.')}
+      {!notebook && model.hasDefaults && (
+        <button
+          type="button"
+          className="jp-Labscale-Button"
+          onClick={() => void model.saveDefaults(trans.__('defaults'))}
+        >
+          {trans.__('Save its defaults as a set')}
+        </button>
+      )}
+    </div>
   );
 }
 
@@ -348,7 +368,22 @@ function How(props: IFormProps): JSX.Element {
         defaults={model.plan?.resources ?? model.analysisVersion?.contract.resources ?? null}
         value={model.choice.resources}
         onChange={(resources) => model.choose({ resources })}
+        gpus={model.runner === 'kubernetes'}
       />
+      {model.runner === 'kubernetes' && (
+        <fieldset className="jp-Labscale-Resources jp-mod-pods">
+          <legend>{trans.__('On the cluster')}</legend>
+          <NumberField
+            label={trans.__('Shards per pod')}
+            value={model.choice.shardsPerPod}
+            placeholder={trans.__("chosen from the trial's timing")}
+            whole
+            min={1}
+            max={1_000}
+            onChange={(shardsPerPod) => model.choose({ shardsPerPod })}
+          />
+        </fieldset>
+      )}
     </>
   );
 }

@@ -1,5 +1,5 @@
 import { nullTranslator } from '@jupyterlab/translation';
-import type { Analysis, Dataset, ParameterSet, ParameterSetVersion, Plan, Run } from '@labscale/schema';
+import type { Analysis, Dataset, ParameterSet, ParameterSetVersion, Plan, Run, ServerInfo } from '@labscale/schema';
 import type { OperationId } from '@labscale/schema/operations';
 import { exampleClient, examples, page, problemResponse, type ExampleAnswer } from '../api/example-answers';
 import { ApiError } from '../api/client';
@@ -21,6 +21,7 @@ const run = examples<Run>('Run');
 const analysis = examples<Analysis>('Analysis');
 const dataset = examples<Dataset>('Dataset');
 const set = examples<ParameterSet>('ParameterSet');
+const server = examples<ServerInfo>('ServerInfo');
 const version = examples<ParameterSetVersion>('ParameterSetVersion');
 
 const choice: IPromoteChoice = {
@@ -36,6 +37,7 @@ const settle = async (ms = 0) => jest.advanceTimersByTimeAsync(ms);
 
 function setUp(start: IPromoteStart, more: Partial<Record<OperationId, ExampleAnswer>> = {}) {
   const { client, requests } = exampleClient({
+    getServer: () => server,
     listAnalyses: () => page([analysis]),
     listDatasets: () => page([dataset]),
     listParameterSets: () => page([set]),
@@ -64,9 +66,11 @@ describe('toPromotion', () => {
         filter: ' digit=3 ',
         reuse: false,
         resources: { retries: 0 },
+        shardsPerPod: 12,
         trial: { count: 4, order: 'first' }
       })
     ).toMatchObject({
+      shardsPerPod: 12,
       filter: 'digit=3',
       reuse: false,
       resources: { retries: 0 },
@@ -185,6 +189,44 @@ describe('PromoteModel', () => {
     expect(keys).toHaveLength(3);
     expect(keys[0]).toBe(keys[1]);
     expect(keys[2]).not.toBe(keys[0]);
+    model.dispose();
+  });
+
+  it('knows what runs the tasks', async () => {
+    const { model } = setUp({}, { getServer: () => ({ ...server, runner: 'kubernetes' }) });
+    void model.load();
+    await settle();
+    expect(model.runner).toBe('kubernetes');
+    model.dispose();
+  });
+
+  it('saves the defaults of a container as a set, and goes on with it', async () => {
+    const container = { ...analysis.latestVersion, kind: 'container' as const };
+    const { model, asked } = setUp(
+      { analysisVersionId: container.id },
+      { getAnalysisVersion: () => container, listParameterSets: () => page([]), createParameterSet: () => set }
+    );
+    void model.load();
+    await settle();
+    expect([model.parameterSets, model.hasDefaults]).toEqual([[], true]);
+    void model.saveDefaults('defaults');
+    await settle(1_000);
+    expect(asked('createParameterSet').map(({ body }) => body)).toEqual([
+      { name: 'defaults', analysisVersionId: container.id, values: {} }
+    ]);
+    expect(model.choice.parameterSetVersionIds).toEqual([set.latestVersion.id]);
+    expect(model.parameterSets).toEqual([set]);
+    model.dispose();
+  });
+
+  it('has no defaults to save where a parameter has none', async () => {
+    const { contract, ...rest } = analysis.latestVersion;
+    const parameters = [...contract.parameters, { name: 'text', type: 'string' as const }];
+    const without = { ...rest, kind: 'container' as const, contract: { ...contract, parameters } };
+    const { model } = setUp({ analysisVersionId: without.id }, { getAnalysisVersion: () => without });
+    void model.load();
+    await settle();
+    expect(model.hasDefaults).toBe(false);
     model.dispose();
   });
 

@@ -7,7 +7,8 @@ import type {
   Promotion,
   Query,
   Resources,
-  Run
+  Run,
+  ServerInfo
 } from '@labscale/schema';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { UUID } from '@lumino/coreutils';
@@ -29,6 +30,8 @@ export interface IPromoteChoice {
   filter: string;
   trial: { count: number; order: TrialOrder } | null;
   resources: Partial<Resources>;
+  /** Null: chosen from the trial's timing. */
+  shardsPerPod: number | null;
   reuse: boolean;
 }
 
@@ -39,6 +42,7 @@ export const emptyChoice: IPromoteChoice = {
   filter: '',
   trial: null,
   resources: {},
+  shardsPerPod: null,
   reuse: true
 };
 
@@ -54,6 +58,7 @@ export function toPromotion(choice: IPromoteChoice): Promotion | null {
     ...(filter === '' ? {} : { filter }),
     ...(choice.trial === null ? {} : { trial: choice.trial }),
     ...(Object.keys(choice.resources).length === 0 ? {} : { resources: choice.resources }),
+    ...(choice.shardsPerPod === null ? {} : { shardsPerPod: choice.shardsPerPod }),
     ...(choice.reuse ? {} : { reuse: false })
   };
 }
@@ -117,7 +122,7 @@ export interface IPromoteStart {
   /** Of the page, the same after a reload of Lab. */
   pageId?: string;
   /** As the form had it when Lab was loaded anew. */
-  how?: Pick<IPromoteChoice, 'trial' | 'resources' | 'reuse'>;
+  how?: Pick<IPromoteChoice, 'trial' | 'resources' | 'reuse'> & Partial<Pick<IPromoteChoice, 'shardsPerPod'>>;
 }
 
 /** Pause after the last keystroke before the plan is asked for. */
@@ -145,6 +150,8 @@ export class PromoteModel implements IDisposable {
   datasets: readonly Dataset[] = [];
   dataset: Dataset | null = null;
   queries: readonly Query[] = [];
+  /** What runs the tasks; null until it is known. */
+  runner: ServerInfo['runner'] | null = null;
 
   plan: Plan | null = null;
   /** True while the plan does not belong to the choice any more. */
@@ -162,7 +169,8 @@ export class PromoteModel implements IDisposable {
     this.loadError = null;
     this._changed.emit();
     try {
-      const [analyses, datasets, versions] = await Promise.all([
+      const [server, analyses, datasets, versions] = await Promise.all([
+        this._client.call('getServer'),
         this._client.call('listAnalyses', { query: { limit: pageLimit } }),
         this._client.call('listDatasets', { query: { limit: pageLimit } }),
         Promise.all(
@@ -171,6 +179,7 @@ export class PromoteModel implements IDisposable {
           )
         )
       ]);
+      this.runner = server.runner;
       this.analyses = analyses.items;
       this.datasets = datasets.items;
       const analysisVersionId = this._start.analysisVersionId ?? versions[0]?.analysisVersionId ?? null;
@@ -242,6 +251,25 @@ export class PromoteModel implements IDisposable {
   addParameterSet(set: ParameterSet): void {
     this.parameterSets = [set, ...this.parameterSets.filter((one) => one.id !== set.id)];
     this.choose({ parameterSetVersionIds: [set.latestVersion.id] });
+  }
+
+  /** Whether the analysis can run with what its contract says, so that a set of that can be saved for it. */
+  get hasDefaults(): boolean {
+    return (
+      this.analysisVersion !== null &&
+      this.analysisVersion.contract.parameters.every((parameter) => parameter.default !== undefined)
+    );
+  }
+
+  /** Saves the defaults of the contract as a set: nothing is tuned in a notebook for a command or a container. */
+  async saveDefaults(name: string): Promise<void> {
+    const version = this.analysisVersion;
+    if (version === null) return;
+    await this._report(async () => {
+      const body = { name, analysisVersionId: version.id, values: {} };
+      const set = await this._client.call('createParameterSet', { body });
+      if (this.analysisVersion === version) this.addParameterSet(set);
+    });
   }
 
   /** Writes the intent; the same key while nothing changes, so that a second click or a lost answer starts no second run. */

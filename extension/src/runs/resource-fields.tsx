@@ -10,13 +10,15 @@ export interface IResourceFieldsProps {
   defaults: Resources | null;
   value: Partial<Resources>;
   onChange: (resources: Partial<Resources>) => void;
+  /** Whether the runner has any to give. */
+  gpus: boolean;
 }
 
 /** What a task may use; an empty field leaves what the analysis says. */
 export function ResourceFields(props: IResourceFieldsProps): JSX.Element {
-  const { trans, defaults, value, onChange } = props;
+  const { trans, defaults, value, onChange, gpus } = props;
   const fields: {
-    key: Exclude<keyof Resources, 'gpus'>;
+    key: keyof Resources;
     label: string;
     factor: number;
     whole: boolean;
@@ -33,7 +35,8 @@ export function ResourceFields(props: IResourceFieldsProps): JSX.Element {
       max: 2 ** 50
     },
     { key: 'timeLimitSeconds', label: trans.__('Time limit (s)'), factor: 1, whole: false, min: 0.001, max: 2_592_000 },
-    { key: 'retries', label: trans.__('Retries'), factor: 1, whole: true, min: 0, max: 20 }
+    { key: 'retries', label: trans.__('Retries'), factor: 1, whole: true, min: 0, max: 20 },
+    ...(gpus ? [{ key: 'gpus' as const, label: trans.__('GPUs'), factor: 1, whole: true, min: 0, max: 16 }] : [])
   ];
   return (
     <fieldset className="jp-Labscale-Resources">
@@ -43,7 +46,7 @@ export function ResourceFields(props: IResourceFieldsProps): JSX.Element {
           key={key}
           label={label}
           value={value[key] === undefined ? null : value[key] / factor}
-          placeholder={defaults === null ? '' : String(Math.round((defaults[key] / factor) * 1_000) / 1_000)}
+          placeholder={defaults === null ? '' : String(Math.round(((defaults[key] ?? 0) / factor) * 1_000) / 1_000)}
           whole={whole}
           min={min / factor}
           max={max / factor}
@@ -67,7 +70,8 @@ interface INumberFieldProps {
   onChange: (value: number | null) => void;
 }
 
-function NumberField(props: INumberFieldProps): JSX.Element {
+/** A number, or nothing; what does not fit is marked and not taken. */
+export function NumberField(props: INumberFieldProps): JSX.Element {
   const { label, value, placeholder, whole, min, max, onChange } = props;
   const [text, setText] = React.useState(value === null ? '' : String(value));
   const number = text.trim() === '' ? null : Number(text);

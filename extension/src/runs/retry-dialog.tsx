@@ -38,6 +38,14 @@ export async function showRetryDialog(run: Run, choice: IRetryChoice, labscale: 
 function RetryForm(props: { form: { resources: Partial<Resources> }; run: Run; labscale: ILabscale }): JSX.Element {
   const { form, run, labscale } = props;
   const [resources, setResources] = React.useState(form.resources);
+  const [gpus, setGpus] = React.useState(false);
+  React.useEffect(() => {
+    // Where the server does not answer, Retry says so.
+    labscale.serverInfo().then(
+      ({ runner }) => setGpus(runner === 'kubernetes'),
+      () => undefined
+    );
+  }, [labscale]);
   return (
     <>
       <p className="jp-Labscale-Field-help">
@@ -53,6 +61,7 @@ function RetryForm(props: { form: { resources: Partial<Resources> }; run: Run; l
           form.resources = next;
           setResources(next);
         }}
+        gpus={gpus}
       />
     </>
   );

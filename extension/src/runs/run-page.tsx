@@ -197,6 +197,7 @@ function Parts(props: IPageProps): JSX.Element | null {
         <SectionHeader title={trans.__('Made from')} />
         <RunAbout
           run={run}
+          client={client}
           trans={trans}
           onNotebook={actions.openNotebook}
           onSet={actions.openSet}

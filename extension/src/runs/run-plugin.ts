@@ -421,7 +421,12 @@ export const runPlugin: JupyterFrontEndPlugin<void> = {
           ...(choice.datasetVersionId === null ? {} : { datasetVersionId: choice.datasetVersionId }),
           filter: choice.filter,
           pageId: page.id,
-          how: { trial: choice.trial, resources: choice.resources, reuse: choice.reuse }
+          how: {
+            trial: choice.trial,
+            resources: choice.resources,
+            shardsPerPod: choice.shardsPerPod,
+            reuse: choice.reuse
+          }
         };
       },
       name: (page) => page.id

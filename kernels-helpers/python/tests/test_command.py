@@ -206,6 +206,11 @@ def test_a_watch_outlives_a_restart_of_the_server(project: RealServer, run: Any)
         (["runs", "show", "run-00000000000000000000"], 1, "NOT_FOUND"),
         (["analyses", "register", "no.ipynb"], 1, "The notebook no.ipynb is not there"),
         (["analyses", "register", "echo", "hi"], 1, "A command needs a name"),
+        (["analyses", "register"], 1, "Nothing to register"),
+        (["analyses", "register", "--image", "r.example/a:1"], 1, "A container needs a name"),
+        (["analyses", "register", "a.ipynb", "--adapter", "chris"], 1, "--adapter is for images"),
+        (["analyses", "register", "--image", "r.example/a:1", "--fresh"], 1, "A container is fresh"),
+        (["analyses", "register", "--image", "r.example/a:1", "--name", "a"], 1, "REGISTRY_NOT_ALLOWED"),
     ],
 )
 def test_problems_go_to_standard_error(
@@ -231,6 +236,7 @@ def test_what_is_promoted_fits_the_contract(contract: ContractServer, run: Any) 
     example = EXAMPLES["ParameterSet"]
     options = ["--filter", "digit=3", "--trial", "5", "--trial-order", "largest", "--no-reuse"]
     options += ["--cpus", "2", "--memory", "1.5GiB", "--time-limit", "5min", "--retries", "0"]
+    options += ["--gpus", "1", "--shards-per-pod", "12"]
     run(
         "run", EXAMPLES["Dataset"]["name"], "--set", example["name"], *options, "--name", "mine", "--key", "k"
     )
@@ -243,12 +249,58 @@ def test_what_is_promoted_fits_the_contract(contract: ContractServer, run: Any) 
             "filter": "digit=3",
             "trial": {"count": 5, "order": "largest"},
             "reuse": False,
-            "resources": {"cpus": 2, "memoryBytes": 3 * 2**29, "timeLimitSeconds": 300.0, "retries": 0},
+            "shardsPerPod": 12,
+            "resources": {
+                "cpus": 2,
+                "memoryBytes": 3 * 2**29,
+                "timeLimitSeconds": 300.0,
+                "retries": 0,
+                "gpus": 1,
+            },
         },
     }
     assert contract.keys[-1] == "k"
     run("retry", EXAMPLES["Run"]["id"], "3", "1", "3", "--memory", "1G")
     assert contract.sent("retryRun") == {"taskIndexes": [1, 3], "resources": {"memoryBytes": 2**30}}
+
+
+def test_an_image_is_registered_as_the_contract_has_it(
+    contract: ContractServer, run: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = "registry.example/lab/qc:1.0"
+    options = ["--image", image, "--name", "qc", "--adapter", "bids-app", "--output", "*.tsv"]
+    run("analyses", "register", *options, "--parameter", "fd=0.5", "--", "--fd", "{fd}")
+    assert contract.sent("createAnalysis") == {
+        "kind": "container",
+        "name": "qc",
+        "image": image,
+        "adapter": "bids-app",
+        "command": ["--fd", "{fd}"],
+        "contract": {
+            "outputs": [{"path": "*.tsv", "required": True}],
+            "parameters": [{"name": "fd", "type": "number", "default": 0.5}],
+        },
+    }
+    run("analyses", "register", "--image", image, "--name", "qc")
+    assert contract.sent("createAnalysis") == {"kind": "container", "name": "qc", "image": image}
+
+    digest = "sha256:" + "0" * 64
+    version = {
+        **EXAMPLES["AnalysisVersion"],
+        **{
+            "kind": "container",
+            "path": None,
+            "kernel": None,
+            "adapter": "plain",
+            "command": ["--fd", "{fd}"],
+        },
+        "image": {"reference": image, "digest": digest, "entrypoint": ["/run"], "workingDirectory": None},
+    }
+    contract.answers["getAnalysis"] = {**EXAMPLES["Analysis"], "kind": "container", "latestVersion": version}
+    capsys.readouterr()
+    assert main(["analyses", "show", EXAMPLES["Analysis"]["id"]]) == 0
+    shown = capsys.readouterr().out
+    assert f"{image} ({digest})" in shown and "/run" in shown
 
 
 def test_pairs_are_json_else_text() -> None:

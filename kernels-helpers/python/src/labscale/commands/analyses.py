@@ -1,4 +1,4 @@
-"""`labscale analyses`: register notebooks and commands, look at their contracts."""
+"""`labscale analyses`: register notebooks, commands and container images, look at their contracts."""
 
 from __future__ import annotations
 
@@ -15,22 +15,30 @@ from labscale.failure import readable_bytes
 
 
 def add(nouns: Any, shared: argparse.ArgumentParser) -> None:
-    verbs = nouns.add_parser("analyses", help="register notebooks and commands").add_subparsers(
-        metavar="VERB"
-    )
+    verbs = nouns.add_parser(
+        "analyses", help="register notebooks, commands and container images"
+    ).add_subparsers(metavar="VERB")
     parser = verbs.add_parser(
         "register",
         parents=[shared],
-        help="register a notebook, or a command after --",
+        help="register a notebook, a command after --, or an image",
         usage="labscale analyses register NOTEBOOK [options]\n"
-        "       labscale analyses register --name NAME [options] -- PROGRAM [ARGUMENT ...]",
-        epilog="In arguments, {name} is a parameter; {input}, {output} and {shard} are the task's own.",
+        "       labscale analyses register --name NAME [options] -- PROGRAM [ARGUMENT ...]\n"
+        "       labscale analyses register --name NAME --image IMAGE [options] [-- ARGUMENT ...]",
+        epilog="In arguments, {name} is a parameter; {input}, {output} and {shard} are the task's own, "
+        "for an image {input}, {output} and {params}.",
     )
     parser.add_argument(
         "words",
-        nargs="+",
+        nargs="*",
         metavar="NOTEBOOK or PROGRAM",
-        help="an .ipynb, or a program",
+        help="an .ipynb, or a program; of an image what follows its entrypoint, default what it says itself",
+    )
+    parser.add_argument("--image", help="as registry.example/name:tag")
+    parser.add_argument(
+        "--adapter",
+        choices=["plain", "bids-app", "chris"],
+        help="what the program in the image expects to be told; default plain",
     )
     parser.add_argument("--name", help="default: that of the notebook's file")
     parser.add_argument("--description", metavar="TEXT", default="", help="what it does")
@@ -42,7 +50,7 @@ def add(nouns: Any, shared: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=DEFAULT",
-        help="of a command; may be repeated",
+        help="of a command or image; may be repeated",
     )
     parser.add_argument("--fresh", action="store_true", help="start a fresh interpreter for each shard")
     parser.set_defaults(action=_register)
@@ -66,7 +74,13 @@ def _register(options: argparse.Namespace) -> Answer:
         contract["outputs"] = [{"path": pattern, "required": True} for pattern in options.output]
     if options.fresh:
         contract["warm"] = False
-    notebook = len(options.words) == 1 and options.words[0].endswith(".ipynb")
+    if options.adapter and not options.image:
+        raise _usage("--adapter is for images.", "Give --image IMAGE, or leave it out.")
+    if not options.image and not options.words:
+        raise _usage("Nothing to register.", "Give a notebook, a program after --, or --image IMAGE.")
+    if options.image and options.fresh:
+        raise _usage("A container is fresh for each shard anyway.", "Leave --fresh out.")
+    notebook = not options.image and len(options.words) == 1 and options.words[0].endswith(".ipynb")
     if options.parameter:
         if notebook:
             raise LabscaleError(
@@ -81,10 +95,21 @@ def _register(options: argparse.Namespace) -> Answer:
     if notebook:
         analysis = register_notebook(Path(options.words[0]), **fields_given)
     else:
+        what: dict[str, Any] = {"kind": "container" if options.image else "command"}
         if not options.name:
-            raise LabscaleError("A command needs a name.", "Give --name NAME.", field="name", code="USAGE")
-        analysis = call("createAnalysis", body={"kind": "command", "command": options.words, **fields_given})
+            raise _usage(f"A {what['kind']} needs a name.", "Give --name NAME.")
+        if options.words:
+            what["command"] = options.words
+        if options.image:
+            what["image"] = options.image
+        if options.adapter:
+            what["adapter"] = options.adapter
+        analysis = call("createAnalysis", body={**what, **fields_given})
     return Answer(analysis, _described(analysis))
+
+
+def _usage(what: str, mend: str) -> LabscaleError:
+    return LabscaleError(what, mend, code="USAGE")
 
 
 def _type_of(value: Any) -> str:
@@ -115,6 +140,7 @@ def _show(options: argparse.Namespace) -> Answer:
 
 def _described(analysis: dict[str, Any]) -> str:
     version = analysis["latestVersion"]
+    image = version["image"]
     contract = version["contract"]
     resources = contract["resources"]
     head = fields(
@@ -122,6 +148,9 @@ def _described(analysis: dict[str, Any]) -> str:
             ("analysis", f"{analysis['name']} ({analysis['id']})"),
             ("version", f"{version['number']} ({version['id']})"),
             ("notebook", version["path"]),
+            ("image", image and f"{image['reference']} ({image['digest']})"),
+            ("adapter", version["adapter"]),
+            ("entrypoint", image and image["entrypoint"]),
             ("command", version["command"]),
             ("kernel", version["kernel"]["name"] if version["kernel"] else None),
             ("files", version["files"]),

@@ -96,6 +96,12 @@ def _add_promotion(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-reuse", action="store_true", help="run every task even where its derivative exists"
     )
+    parser.add_argument(
+        "--shards-per-pod",
+        type=whole(1),
+        metavar="N",
+        help="tasks that one pod does one after another; default: chosen from the trial's timing",
+    )
     _add_resources(parser)
 
 
@@ -106,6 +112,7 @@ def _add_resources(parser: argparse.ArgumentParser) -> None:
         "--time-limit", type=span_seconds, metavar="SPAN", help="for each task, for example 10min"
     )
     parser.add_argument("--retries", type=whole(0), help="further attempts after a failed one")
+    parser.add_argument("--gpus", type=whole(0), help="for each task; only on a cluster")
 
 
 def _resources(options: argparse.Namespace) -> dict[str, Any]:
@@ -114,6 +121,7 @@ def _resources(options: argparse.Namespace) -> dict[str, Any]:
         "memoryBytes": options.memory,
         "timeLimitSeconds": options.time_limit,
         "retries": options.retries,
+        "gpus": options.gpus,
     }
     return {name: value for name, value in given.items() if value is not None}
 
@@ -141,6 +149,8 @@ def _promotion(options: argparse.Namespace) -> dict[str, Any]:
         promotion["trial"] = {"count": options.trial, "order": options.trial_order}
     if options.no_reuse:
         promotion["reuse"] = False
+    if options.shards_per_pod:
+        promotion["shardsPerPod"] = options.shards_per_pod
     resources = _resources(options)
     return {**promotion, "resources": resources} if resources else promotion
 
@@ -170,6 +180,8 @@ def _plan(options: argparse.Namespace) -> Answer:
             ("to run", f"{plan['toRun']:,}"),
             ("input", readable_bytes(plan["inputBytes"])),
             ("per task", f"{resources['cpus']} CPU, {readable_bytes(resources['memoryBytes'])}"),
+            ("runner", plan["runner"]),
+            ("shards/pod", plan["shardsPerPod"]),
             (
                 "estimate",
                 f"{seconds(estimate['seconds'])}, from {estimate['basis']}" if estimate else "not known yet",
