@@ -6,7 +6,7 @@ import { ctr, sandboxImage } from './containerd.mjs';
 import { keyOf, layer } from './layer.mjs';
 import { renderImage, writeImage } from './oci-image.mjs';
 import { programOf } from './packages.mjs';
-import { inState, onBridge } from './places.mjs';
+import { inState } from './places.mjs';
 import { baseLayer, labscaleLayer, packagesFolder, packagesLayer } from './python-layers.mjs';
 
 const applets =
@@ -50,20 +50,19 @@ async function parts() {
   };
 }
 
-const inPlain = (name) => (name === 'pause' ? sandboxImage : undefined);
-
 /**
  * Make every image. Gives by name {reference, digest, folder}; a reference names the content, so that a changed image is
  * another reference and nobody runs an old one under its name.
  */
-export async function makeImages(registry = onBridge('registry')) {
+export async function makeImages(registry) {
   const made = {};
   for (const [name, { layers, settings }] of Object.entries(await parts())) {
     const image = renderImage(layers, settings);
     const digest = image.manifest.digest;
     const folder = inState('images', name);
     writeImage(folder, image, layers);
-    const reference = inPlain(name) ?? `${registry}/labscale/${name}:${digest.slice('sha256:'.length, 19)}`;
+    const reference =
+      name === 'pause' ? sandboxImage : `${registry}/labscale/${name}:${digest.slice('sha256:'.length, 19)}`;
     made[name] = { reference, digest, folder };
   }
   return made;

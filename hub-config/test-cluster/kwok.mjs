@@ -1,10 +1,9 @@
 // Nodes that only pretend to run their pods, for runs of many thousands of pods. Ordinary pods never land on them.
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { run } from '../../scripts/child.mjs';
 import { troubleAt } from './answers.mjs';
 import { kwokStages } from './kwok-stages.mjs';
-import { adminKubeconfig, inState, onLoopback, sources } from './places.mjs';
+import { adminKubeconfig, inState, onLoopback } from './places.mjs';
 import { programs } from './programs.mjs';
 
 const annotation = 'kwok.x-k8s.io/node';
@@ -20,7 +19,6 @@ export const kwok = {
       args: [
         `--config=${config}`,
         `--kubeconfig=${adminKubeconfig}`,
-        `--config=${join(sources, 'kwok-stages.yaml')}`,
         '--manage-all-nodes=false',
         `--manage-nodes-with-annotation-selector=${annotation}=fake`,
         '--node-lease-duration-seconds=40',

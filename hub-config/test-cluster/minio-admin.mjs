@@ -9,10 +9,10 @@ const fragmentSize = 16_384;
  * Encrypt a text of at most 16 KiB for the admin API, which takes secrets in no other form:
  * salt (32 bytes), kind of cipher (1), nonce (8), and one fragment of an AES-256-GCM stream.
  */
-export function encrypt(password, text, random = randomBytes) {
+export function encrypt(password, text) {
   if (Buffer.byteLength(text) > fragmentSize) throw new Error('A text for the admin API has at most 16 KiB.');
-  const salt = random(32);
-  const nonce = random(8);
+  const salt = randomBytes(32);
+  const nonce = randomBytes(8);
   const key = pbkdf2Sync(password, salt, 8_192, 32, 'sha256');
   const seal = (sequence, plain, associated) => {
     const number = Buffer.alloc(4);

@@ -33,11 +33,17 @@ export const serverPolicy = {
   ]
 };
 
+const ownEndpoint = `http://${onLoopback('minio')}`;
+
+/** The endpoint of another store than ours; undefined where the environment names none, or our own. */
+export const otherEndpoint = (env) =>
+  env.LABSCALE_S3_ENDPOINT && env.LABSCALE_S3_ENDPOINT !== ownEndpoint ? env.LABSCALE_S3_ENDPOINT : undefined;
+
 /** Make buckets and user in our MinIO. Gives what the description of the cluster says about the store. */
 export async function prepareMinio() {
   const { minioRoot, minioServer } = secrets();
   const region = 'us-east-1';
-  const endpoint = `http://${onLoopback('minio')}`;
+  const endpoint = ownEndpoint;
   const root = { endpoint, region, accessKey: minioRootUser, secretKey: minioRoot };
   const user = { accessKey: 'labscale-server', secretKey: minioServer };
   for (const name of [bucket, dataBucket]) await ensureBucket(root, name);
@@ -50,7 +56,7 @@ export async function prepareMinio() {
 
 /** The same for the store that the variables name; undefined where they name none. */
 export async function prepareOtherStore(env = process.env) {
-  const endpoint = env.LABSCALE_S3_ENDPOINT;
+  const endpoint = otherEndpoint(env);
   if (!endpoint) return undefined;
   const keys = env.LABSCALE_S3_CREDENTIALS_FILE
     ? JSON.parse(readFileSync(existingFile(env.LABSCALE_S3_CREDENTIALS_FILE), 'utf8'))

@@ -8,10 +8,11 @@ import { identityOf, isRunning } from './process-identity.mjs';
 const pidFile = (name) => inState('pids', `${name}.json`);
 export const logFile = (name) => inState('logs', `${name}.log`);
 
-/** The last lines of a program's log. */
+/** The last lines of a program's log, each cut where it is very long. */
 export function lastLines(name, count = 12) {
   if (!existsSync(logFile(name))) return '';
-  return readFileSync(logFile(name), 'utf8').trimEnd().split('\n').slice(-count).join('\n');
+  const lines = readFileSync(logFile(name), 'utf8').trimEnd().split('\n').slice(-count);
+  return lines.map((line) => (line.length > 300 ? `${line.slice(0, 300)} ...` : line)).join('\n');
 }
 
 function remembered(name) {

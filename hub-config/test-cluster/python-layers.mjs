@@ -20,36 +20,36 @@ import { layerCache } from './places.mjs';
 
 const included = ['python3', 'python3-venv', 'ca-certificates'];
 const recipe = 2;
-const [, suite] = /^VERSION_CODENAME=(\w+)$/m.exec(readFileSync('/etc/os-release', 'utf8'));
-const baseKey = keyOf(suite, process.arch, included);
-const baseRoot = join(layerCache, `base-${baseKey}`);
+const suite = () => /^VERSION_CODENAME=(\w+)$/m.exec(readFileSync('/etc/os-release', 'utf8'))[1];
+const baseKey = () => keyOf(suite(), process.arch, included);
+const baseRoot = () => join(layerCache, `base-${baseKey()}`);
 export const packagesFolder = '/opt/venv';
 const helpers = join(checkout, 'kernels-helpers', 'python', 'src', 'labscale');
 
 const inBase = (program, args, env = {}) =>
-  run('/usr/sbin/chroot', [baseRoot, program, ...args], { env: { HOME: '/tmp', PATH: '/usr/bin:/bin', ...env } });
+  run('/usr/sbin/chroot', [baseRoot(), program, ...args], { env: { HOME: '/tmp', PATH: '/usr/bin:/bin', ...env } });
 
 async function ensureBaseRoot() {
-  if (existsSync(baseRoot)) return;
+  if (existsSync(baseRoot())) return;
   console.log('Making the base system of the images by debootstrap (about a minute) ...');
-  const making = `${baseRoot}.making`;
+  const making = `${baseRoot()}.making`;
   rmSync(making, { recursive: true, force: true });
   mkdirSync(dirname(making), { recursive: true });
-  await run(programOf('debootstrap'), ['--variant=minbase', `--include=${included.join(',')}`, suite, making]);
+  await run(programOf('debootstrap'), ['--variant=minbase', `--include=${included.join(',')}`, suite(), making]);
   // Programs that ask who they are get an answer for the user that containers run as.
   appendFileSync(join(making, 'etc/passwd'), 'labscale:x:1000:1000::/tmp:/bin/sh\n');
   appendFileSync(join(making, 'etc/group'), 'labscale:x:1000:\n');
-  renameSync(making, baseRoot);
+  renameSync(making, baseRoot());
 }
 
 /** Debian with Python. */
-export const baseLayer = () => layer('base', baseKey, collectBase, { takesLong: true });
+export const baseLayer = () => layer('base', baseKey(), collectBase, { takesLong: true });
 
 async function collectBase() {
   await ensureBaseRoot();
   const emptied = ['dev', 'proc', 'sys', 'run', 'tmp', 'opt', 'var/cache/apt', 'var/lib/apt/lists', 'var/log'];
   const unread = ['usr/share/doc', 'usr/share/man', 'usr/share/locale', 'usr/share/info'];
-  return { root: baseRoot, paths: ['.'], exclude: [...emptied, ...unread].map((path) => `./${path}/*`) };
+  return { root: baseRoot(), paths: ['.'], exclude: [...emptied, ...unread].map((path) => `./${path}/*`) };
 }
 
 const wanted =
@@ -69,19 +69,19 @@ export function packagesLayer() {
   // The bench runs papermill's way in the same image.
   const texts = ['scripts', 'bench'].map((folder) => readFileSync(join(checkout, folder, 'requirements.txt'), 'utf8'));
   const requirements = [...new Set(scientificRequirements(texts.join('\n')))];
-  const key = keyOf(recipe, baseKey, requirements, readFileSync(constraints, 'utf8'));
+  const key = keyOf(recipe, baseKey(), requirements, readFileSync(constraints, 'utf8'));
   const collect = async () => {
     await ensureBaseRoot();
     await installPackages(requirements);
     // A third of the files are the packages' own tests, which every node would have to unpack.
-    return { root: baseRoot, paths: [relative('/', packagesFolder)], exclude: ['*/site-packages/*/tests'] };
+    return { root: baseRoot(), paths: [relative('/', packagesFolder)], exclude: ['*/site-packages/*/tests'] };
   };
   return layer('packages', key, collect, { takesLong: true });
 }
 
 async function installPackages(requirements) {
   console.log('Installing the scientific packages of the images (about a minute) ...');
-  const inside = (path) => join(baseRoot, path);
+  const inside = (path) => join(baseRoot(), path);
   rmSync(inside(packagesFolder), { recursive: true, force: true });
   copyFileSync('/etc/resolv.conf', inside('/etc/resolv.conf'));
   copyFileSync(constraints, inside('/tmp/constraints.txt'));
@@ -121,10 +121,10 @@ function sourcesBelow(folder) {
 export function labscaleLayer() {
   const files = sourcesBelow(helpers).map((file) => [relative(helpers, file), readFileSync(file, 'base64')]);
   const busybox = programOf('busybox-static');
-  return layer('labscale', keyOf(recipe, baseKey, files, readFileSync(busybox, 'base64')), async () => {
+  return layer('labscale', keyOf(recipe, baseKey(), files, readFileSync(busybox, 'base64')), async () => {
     await ensureBaseRoot();
     const staging = '/tmp/labscale-layer';
-    const outside = join(baseRoot, staging);
+    const outside = join(baseRoot(), staging);
     rmSync(outside, { recursive: true, force: true });
     const package_ = join(outside, 'usr/lib/python3/dist-packages/labscale');
     for (const [path] of files) cpSync(join(helpers, path), join(package_, path));
