@@ -27,6 +27,8 @@ export namespace CommandIDs {
   export const saveParameters = 'labscale:save-parameters';
   /** Args: `parameterSetVersionIds?`, `datasetVersionId?`, `filter?`; without them, from the current notebook. */
   export const promote = 'labscale:promote';
+  /** Args: none; goes on to the promote form. */
+  export const registerContainer = 'labscale:register-container';
   /** Args: `parameterSetId`; its page. */
   export const openParameterSet = 'labscale:open-parameter-set';
   /** Args: `parameterSetId`. */

@@ -26,6 +26,7 @@ import { promoteIcon, runIcon } from '../ui/icons';
 import { openMenu, type IMenuEntry } from '../ui/open-menu';
 import { saveOnChange } from '../ui/save-on-change';
 import { newestRun } from './newest-run';
+import { showContainerDialog } from './container-dialog';
 import { PromoteForm } from './promote-form';
 import { PromoteModel, type IPromoteStart } from './promote-model';
 import { showRetryDialog } from './retry-dialog';
@@ -240,6 +241,17 @@ export const runPlugin: JupyterFrontEndPlugin<void> = {
         })
     });
 
+    commands.addCommand(CommandIDs.registerContainer, {
+      label: trans.__('Register a Container Image…'),
+      caption: trans.__('Make an analysis of a container image, which runs on a cluster as it is'),
+      describedBy: { args: { type: 'object', properties: {} } },
+      execute: () =>
+        told(async () => {
+          const analysis = await showContainerDialog(labscale);
+          if (analysis !== null) await openForm({ analysisVersionId: analysis.latestVersion.id });
+        })
+    });
+
     const openForm = async (start: IPromoteStart): Promise<void> => {
       const { trialSize } = await labscale.options();
       const promotion = new PromoteModel(client, labscale.events, start, trialSize);
@@ -402,7 +414,7 @@ export const runPlugin: JupyterFrontEndPlugin<void> = {
       activeStateChanged: watch.changed
     });
 
-    for (const command of [CommandIDs.showRuns, CommandIDs.promote, ...runCommands]) {
+    for (const command of [CommandIDs.showRuns, CommandIDs.promote, CommandIDs.registerContainer, ...runCommands]) {
       palette?.addItem({ command, category: paletteCategory });
     }
     void restorer?.restore(pages, {
