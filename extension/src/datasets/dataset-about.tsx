@@ -5,6 +5,7 @@ import { ErrorNotice } from '../ui/error-notice';
 import { formatAge } from '../ui/format-age';
 import { useSignal } from '../ui/use-signal';
 import { ValueEditor } from '../ui/value-editor';
+import { bucketAddress } from './bucket-address';
 import type { DatasetPageModel } from './dataset-page-model';
 
 export interface IDatasetAboutProps {
@@ -12,6 +13,13 @@ export interface IDatasetAboutProps {
   trans: TranslationBundle;
   /** The user of the server; only the owner may edit. */
   user: string | null;
+}
+
+/** Where the data of a dataset are, or came from. */
+function locationText(source: Dataset['source'], trans: TranslationBundle): string {
+  if (source.kind === 'derivatives') return trans.__('the derivatives of the run %1', source.runId);
+  if (source.kind === 'bucket') return bucketAddress(source);
+  return source.upload ? trans.__('%1, uploaded into the object store', source.path) : source.path;
 }
 
 /** Name, description and metadata, with an editor for the owner. */
@@ -22,13 +30,9 @@ export function DatasetAbout(props: IDatasetAboutProps): JSX.Element {
   const { dataset } = model;
   if (!dataset) return <></>;
   if (editing) return <AboutEditor dataset={dataset} model={model} trans={trans} onDone={() => setEditing(false)} />;
-  const source =
-    dataset.source.kind === 'folder'
-      ? dataset.source.path
-      : trans.__('the derivatives of the run %1', dataset.source.runId);
   const facts: [string, React.ReactNode][] = [
     [trans.__('Description'), dataset.description || <span className="jp-Labscale-dim">{trans.__('none yet')}</span>],
-    [trans.__('Location'), source],
+    [trans.__('Location'), locationText(dataset.source, trans)],
     [trans.__('Owner'), dataset.owner],
     [trans.__('Registered'), formatAge(dataset.createdAt)],
     ...Object.entries(dataset.metadata).map(([name, value]): [string, React.ReactNode] => [

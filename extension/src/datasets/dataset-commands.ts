@@ -13,6 +13,7 @@ import type { ILabscale, ISidebar } from '../tokens';
 import { describeError } from '../ui/error-notice';
 import { folderPlusIcon, queryIcon, snippetIcon } from '../ui/icons';
 import { refreshIcon } from '@jupyterlab/ui-components';
+import { bucketAddress } from './bucket-address';
 import type { DatasetModel } from './dataset-model';
 import type { DatasetPage } from './dataset-page';
 import { changesText } from './dataset-versions';
@@ -182,13 +183,14 @@ export function addDatasetCommands(options: IDatasetCommandsOptions): void {
     caption: trans.__('Copy where the files of a dataset are'),
     describedBy: describeArgs(dataset),
     execute: withDataset(async (found) => {
-      if (found.source.kind !== 'folder') {
+      if (found.source.kind === 'derivatives') {
         Notification.info(trans.__('%1 was made by a run: its files are in the object store.', found.name));
         return;
       }
       const { projectFolder } = await labscale.serverInfo();
-      const { path } = found.source;
-      const location = path.startsWith('/') || projectFolder === null ? path : PathExt.join(projectFolder, path);
+      const path = found.source.kind === 'bucket' ? bucketAddress(found.source) : found.source.path;
+      const isWhole = found.source.kind === 'bucket' || path.startsWith('/') || projectFolder === null;
+      const location = isWhole ? path : PathExt.join(projectFolder, path);
       Clipboard.copyToSystem(location);
       Notification.info(trans.__('Copied %1', location), { autoClose: 3_000 });
     })

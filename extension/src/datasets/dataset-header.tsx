@@ -6,6 +6,7 @@ import { formatCount } from '../ui/format-count';
 import { formatSize } from '../ui/format-size';
 import { useSignal } from '../ui/use-signal';
 import type { DatasetPageModel, DatasetTab } from './dataset-page-model';
+import { indexedPart } from './indexed-part';
 
 export interface IDatasetHeaderProps {
   model: DatasetPageModel;
@@ -61,7 +62,7 @@ export function DatasetHeader(props: IDatasetHeaderProps): JSX.Element {
           {' · '}
           {formatAge(version.createdAt)}
         </span>
-        {dataset.source.kind === 'folder' && (
+        {dataset.source.kind !== 'derivatives' && (
           <button type="button" className="jp-Labscale-Button" onClick={props.onCheck}>
             {trans.__('Check for new data')}
           </button>
@@ -89,8 +90,10 @@ export function DatasetHeader(props: IDatasetHeaderProps): JSX.Element {
       )}
       {indexing.state === 'digesting' && (
         <div className="jp-Labscale-PageHeader-indexing" role="status">
-          <progress max={Math.max(1, indexing.total)} value={indexing.done} />
+          <progress max={1} value={indexedPart(indexing)} />
           {trans.__('Indexing: %1 of %2 shards', formatCount(indexing.done), formatCount(indexing.total))}
+          {indexing.doneBytes !== undefined &&
+            ` · ${trans.__('%1 of %2', formatSize(indexing.doneBytes), formatSize(indexing.totalBytes ?? 0))}`}
         </div>
       )}
       {indexing.state === 'failed' && (

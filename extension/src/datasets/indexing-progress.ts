@@ -5,6 +5,7 @@ import { Signal, type ISignal } from '@lumino/signaling';
 import type { ILabscale } from '../tokens';
 import { formatCount } from '../ui/format-count';
 import { formatSize } from '../ui/format-size';
+import { indexedPart } from './indexed-part';
 
 /** Shows how far the indexing of dataset versions is, in a notification each, and all together for the status bar. */
 export class IndexingProgress {
@@ -33,7 +34,7 @@ export class IndexingProgress {
       if (state === 'digesting') {
         this._current.set(version.id, { name: dataset.name, version: now });
         const message = trans.__('Indexing %1: %2 of %3 shards', dataset.name, formatCount(done), formatCount(total));
-        const progress = total > 0 ? done / total : 0;
+        const progress = indexedPart(now.indexing);
         if (id === null) id = Notification.emit(message, 'in-progress', { autoClose: false, progress });
         else Notification.update({ id, message, progress });
       } else {

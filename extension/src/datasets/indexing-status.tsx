@@ -3,6 +3,7 @@ import { ProgressBar, TextItem } from '@jupyterlab/statusbar';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import { useSignal } from '../ui/use-signal';
+import { indexedPart } from './indexed-part';
 import type { IndexingProgress } from './indexing-progress';
 
 /** The status bar while datasets are indexed. */
@@ -23,12 +24,11 @@ function Status(props: { progress: IndexingProgress; trans: TranslationBundle })
   const { progress, trans } = props;
   useSignal(progress.changed);
   const { current } = progress;
-  const done = current.reduce((sum, one) => sum + one.version.indexing.done, 0);
-  const total = current.reduce((sum, one) => sum + one.version.indexing.total, 0);
+  const done = current.reduce((sum, one) => sum + indexedPart(one.version.indexing), 0);
   return (
     <div className="jp-Labscale-Status">
       <TextItem source={trans.__('Indexing %1', current.map((one) => one.name).join(', '))} />
-      <ProgressBar percentage={total > 0 ? (100 * done) / total : 0} width={60} />
+      <ProgressBar percentage={current.length > 0 ? (100 * done) / current.length : 0} width={60} />
     </div>
   );
 }

@@ -1,43 +1,37 @@
 import { FileDialog } from '@jupyterlab/filebrowser';
 import type { IDocumentManager } from '@jupyterlab/docmanager';
 import { PathExt } from '@jupyterlab/coreutils';
-import type { Dataset, FolderSource } from '@labscale/schema';
+import type { Dataset, FolderSource, ServerInfo } from '@labscale/schema';
 import * as React from 'react';
 import type { ILabscale } from '../tokens';
 import { Field, showFormDialog } from '../ui/form-dialog';
+import { BucketField } from './bucket-field';
 import { readPattern } from './pattern';
+import { changeForm, emptyForm, formProblem, sourceOf, type IRegisterForm } from './register-form';
 
-interface IRegisterForm {
-  path: string;
-  name: string;
-  description: string;
-  layout: FolderSource['layout'];
-  pattern: string;
-}
-
-/** Asks for a folder and registers it; gives the dataset, or null where it was cancelled. */
+/** Asks for a folder, or a prefix of a bucket, and registers it; gives the dataset, or null where it was cancelled. */
 export async function showRegisterDialog(
   labscale: ILabscale,
   docManager: IDocumentManager,
   path: string
 ): Promise<Dataset | null> {
   const { trans, client } = labscale;
-  const form: IRegisterForm = { path, name: proposeName(path), description: '', layout: 'file-per-shard', pattern: '' };
+  const form = emptyForm(path);
+  const { objects } = await labscale.serverInfo();
   // One key for one dialog: pressing twice, or again after the answer was lost, registers once. A corrected form is
   // another request and gets another key.
   let sent = '';
   let key = crypto.randomUUID();
   return showFormDialog<Dataset>({
-    title: trans.__('Register folder'),
+    title: objects === 'minio' ? trans.__('Register data') : trans.__('Register folder'),
     trans,
     accept: trans.__('Register'),
     className: 'jp-Labscale-RegisterDialog',
-    body: () => <RegisterForm form={form} labscale={labscale} docManager={docManager} />,
+    body: () => <RegisterForm form={form} objects={objects} labscale={labscale} docManager={docManager} />,
     submit: async () => {
-      const problem = formProblem(form, labscale);
+      const problem = formProblem(form, trans);
       if (problem !== null) throw new Error(problem);
-      const source: FolderSource = { kind: 'folder', path: form.path.trim(), layout: form.layout };
-      if (form.layout === 'pattern') source.pattern = form.pattern;
+      const source = sourceOf(form, objects);
       const body = { name: form.name.trim(), source, ...(form.description ? { description: form.description } : {}) };
       if (JSON.stringify(body) !== sent) key = crypto.randomUUID();
       sent = JSON.stringify(body);
@@ -46,34 +40,19 @@ export async function showRegisterDialog(
   });
 }
 
-function proposeName(path: string): string {
-  // A folder `digits/data` is better called by the folder it is the data of.
-  const parts = path.split('/').filter((part) => part !== '');
-  const last = parts.at(-1) ?? '';
-  return ['data', 'raw', 'input'].includes(last.toLowerCase()) ? (parts.at(-2) ?? last) : last;
-}
-
-function formProblem(form: IRegisterForm, { trans }: ILabscale): string | null {
-  if (form.path.trim() === '') return trans.__('Choose a folder first.');
-  if (form.name.trim() === '') return trans.__('Give the dataset a name.');
-  if (form.layout === 'pattern') return readPattern(form.pattern, trans).problem;
-  return null;
-}
-
 interface IRegisterFormProps {
   form: IRegisterForm;
+  objects: ServerInfo['objects'];
   labscale: ILabscale;
   docManager: IDocumentManager;
 }
 
 function RegisterForm(props: IRegisterFormProps): JSX.Element {
-  const { form, labscale, docManager } = props;
+  const { form, objects, labscale, docManager } = props;
   const { trans } = labscale;
   const [, draw] = React.useReducer((count: number) => count + 1, 0);
   const set = (change: Partial<IRegisterForm>) => {
-    const proposed = form.name === proposeName(form.path);
-    Object.assign(form, change);
-    if (change.path !== undefined && proposed) form.name = proposeName(form.path);
+    changeForm(form, change);
     draw();
   };
   const browse = async () => {
@@ -91,27 +70,60 @@ function RegisterForm(props: IRegisterFormProps): JSX.Element {
     ['folder-per-shard', trans.__('Each folder'), trans.__('Every folder with files in it is one shard.')],
     ['pattern', trans.__('By a pattern'), trans.__('Named parts of the path become entities of the shard.')]
   ];
+  const places: [IRegisterForm['kind'], string, string][] = [
+    ['folder', trans.__('Folder'), trans.__('Files that the server can see.')],
+    ['bucket', trans.__('Bucket'), trans.__('Objects that are in the object store already.')]
+  ];
   return (
     <>
-      <Field
-        id="labscale-register-path"
-        label={trans.__('Folder')}
-        help={trans.__('The files stay where they are. A path without / in front starts in the project folder.')}
-      >
-        <div className="jp-Labscale-Field-row">
-          <input
-            id="labscale-register-path"
-            className="jp-Labscale-Input"
-            value={form.path}
-            autoFocus
-            spellCheck={false}
-            onChange={(event) => set({ path: event.target.value })}
-          />
-          <button type="button" className="jp-Labscale-Button" onClick={() => void browse()}>
-            {trans.__('Browse…')}
-          </button>
-        </div>
-      </Field>
+      {objects === 'minio' && (
+        <fieldset className="jp-Labscale-Choices">
+          <legend>{trans.__('The data are in')}</legend>
+          {places.map(([kind, label, help]) => (
+            <label key={kind}>
+              <input
+                type="radio"
+                name="labscale-register-kind"
+                checked={form.kind === kind}
+                onChange={() => set({ kind })}
+              />
+              <span>{label}</span>
+              <span className="jp-Labscale-dim">{help}</span>
+            </label>
+          ))}
+        </fieldset>
+      )}
+      {form.kind === 'bucket' ? (
+        <BucketField labscale={labscale} bucket={form.bucket} prefix={form.prefix} onChange={set} />
+      ) : (
+        <>
+          <Field id="labscale-register-path" label={trans.__('Folder')} help={folderHelp(form, objects, trans)}>
+            <div className="jp-Labscale-Field-row">
+              <input
+                id="labscale-register-path"
+                className="jp-Labscale-Input"
+                value={form.path}
+                autoFocus
+                spellCheck={false}
+                onChange={(event) => set({ path: event.target.value })}
+              />
+              <button type="button" className="jp-Labscale-Button" onClick={() => void browse()}>
+                {trans.__('Browse…')}
+              </button>
+            </div>
+          </Field>
+          {objects === 'minio' && (
+            <label className="jp-Labscale-Check">
+              <input
+                type="checkbox"
+                checked={form.upload}
+                onChange={(event) => set({ upload: event.target.checked })}
+              />
+              {trans.__('Upload the files into the object store')}
+            </label>
+          )}
+        </>
+      )}
       <Field id="labscale-register-name" label={trans.__('Name')}>
         <input
           id="labscale-register-name"
@@ -169,4 +181,11 @@ function RegisterForm(props: IRegisterFormProps): JSX.Element {
       )}
     </>
   );
+}
+
+function folderHelp(form: IRegisterForm, objects: ServerInfo['objects'], trans: ILabscale['trans']): string {
+  const start = trans.__('A path without / in front starts in the project folder.');
+  if (objects === 'local') return `${trans.__('The files stay where they are.')} ${start}`;
+  if (form.upload) return start;
+  return `${trans.__('Tasks on other machines do not see files that are not uploaded.')} ${start}`;
 }
