@@ -169,6 +169,12 @@ withRegistry('analyses of containers', () => {
       { text: 'b\0' }
     ]);
     const [good, bad] = promotion.parameterSetVersionIds;
+    // Pods reach what lies in the store, as the data of such a server do.
+    await server.metadata.database
+      .updateTable('datasetVersion')
+      .set({ rootJson: JSON.stringify({ kind: 'store' }) })
+      .where('id', '=', promotion.datasetVersionId)
+      .execute();
     const plan = await planner().plan(
       { name: 'ana' },
       { ...promotion, parameterSetVersionIds: [good!], shardsPerPod: 7 }
