@@ -34,9 +34,12 @@ const leaves = {
 /** The files of one certificate: {certificate, key}. `serviceAccounts` is the pair that signs tokens, without a certificate. */
 export const certificate = (name) => ({ certificate: join(folder, `${name}.crt`), key: join(folder, `${name}.key`) });
 
+/** True where this cluster was started on this machine, and did not only take another one. */
+export const haveCertificates = () => existsSync(folder);
+
 /** Make what lacks. All are made anew together, for a new authority knows none of the old. */
 export async function makeCertificates() {
-  if (existsSync(folder)) return;
+  if (haveCertificates()) return;
   const making = `${folder}.making`;
   rmSync(making, { recursive: true, force: true });
   mkdirSync(making, { recursive: true, mode: 0o700 });

@@ -28,6 +28,10 @@ export async function ensure(component) {
       await stop(name, component.stopping);
     }
     if (lookAt(name).state !== 'running') {
+      if (!(await answers(component)))
+        throw new Error(
+          `${name} cannot start: something that this cluster did not start answers in its place. Stop that first.`
+        );
       const { program, args, env } = await component.command();
       await start(name, program, args, { env });
       started = true;

@@ -1,5 +1,7 @@
 // Runs the containers, with a root, a state and a socket of its own beside any other containerd of the machine.
+import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { run } from '../../scripts/child.mjs';
 import { programOf } from './packages.mjs';
@@ -80,6 +82,10 @@ export const containerd = {
     return { program: programOf('containerd'), args: ['--config', config] };
   },
   async trouble() {
+    // ctr itself would try for ten seconds where nobody listens.
+    const connection = connect(containerdSocket);
+    await once(connection, 'connect');
+    connection.destroy();
     await ctr('version');
     return undefined;
   }

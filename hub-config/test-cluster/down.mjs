@@ -1,6 +1,7 @@
 // Stops the cluster: each program by its own process id, then what pods left on the machine.
 import { apiserver } from './apiserver.mjs';
 import { removeBridge } from './bridge.mjs';
+import { haveCertificates } from './certificates.mjs';
 import { containerd } from './containerd.mjs';
 import { controllers, scheduler } from './controllers.mjs';
 import { removeDescription } from './description.mjs';
@@ -20,11 +21,13 @@ async function stopInOrder(...components) {
 export async function down() {
   removeDescription();
   await Promise.all([
-    stopInOrder(kubelet, containerd).then(removeLeftovers),
+    stopInOrder(kubelet, containerd),
     stopInOrder(kwok, scheduler, controllers, apiserver, etcd),
     stopInOrder(minio),
     stopInOrder(registry),
     stopInOrder(postgres)
   ]);
+  if (!haveCertificates()) return;
+  await removeLeftovers();
   await removeBridge();
 }

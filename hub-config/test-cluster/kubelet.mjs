@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { get, troubleAt } from './answers.mjs';
 import { apiserverUrl } from './apiserver.mjs';
+import { cgroup, makeCgroup } from './cgroups.mjs';
 import { certificate } from './certificates.mjs';
 import { writeClientKubeconfig } from './kubeconfig.mjs';
 import { bridge, containerdSocket, inState, nodeName, onLoopback, ports } from './places.mjs';
@@ -30,6 +31,7 @@ const config = () => ({
   podLogsDir: podLogs,
   volumePluginDir: inState('kubelet-plugins'),
   cgroupDriver: 'cgroupfs',
+  cgroupRoot: cgroup,
   failCgroupV1: false,
   failSwapOn: false,
   makeIPTablesUtilChains: false,
@@ -50,6 +52,7 @@ export const kubelet = {
   name: 'kubelet',
   command() {
     mkdirSync(kubeletFolder, { recursive: true });
+    makeCgroup();
     const kubeconfig = inState('kubelet.kubeconfig');
     writeClientKubeconfig(kubeconfig, 'kubelet');
     const file = inState('kubelet.json');

@@ -1,8 +1,9 @@
 // Ends what containerd and the kubelet leave behind when they stop, and after a crash: containers, mounts, cgroups, links.
-import { existsSync, lstatSync, readFileSync, readdirSync, readlinkSync, rmSync, rmdirSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { run } from '../../scripts/child.mjs';
+import { removeCgroup } from './cgroups.mjs';
 import { containerdFolders } from './containerd.mjs';
 import { kubeletFolder, podLogs } from './kubelet.mjs';
 import { containerdSocket } from './places.mjs';
@@ -85,25 +86,13 @@ function removeLogLinks() {
   }
 }
 
-function removeCgroups() {
-  const remove = (folder) => {
-    for (const entry of readdirSync(folder, { withFileTypes: true }))
-      if (entry.isDirectory()) remove(join(folder, entry.name));
-    rmdirSync(folder);
-  };
-  for (const hierarchy of ['.', ...readdirSync('/sys/fs/cgroup')]) {
-    const pods = join('/sys/fs/cgroup', hierarchy, 'kubepods');
-    if (existsSync(pods)) remove(pods);
-  }
-}
-
 /** Called when containerd and the kubelet do not run any more. */
 export async function removeLeftovers() {
   await endContainers();
   await unmount();
   removeShimSockets();
   removeLogLinks();
-  removeCgroups();
+  await removeCgroup();
   for (const folder of [containerdFolders.state, containerdFolders.network])
     rmSync(folder, { recursive: true, force: true });
 }

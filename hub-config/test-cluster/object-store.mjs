@@ -1,7 +1,7 @@
 // The buckets of the cluster and the server's user there; or another S3 store, as the variables say.
 import { existsSync, readFileSync } from 'node:fs';
 import { ensureUser } from './minio-admin.mjs';
-import { minioRootUser } from './minio.mjs';
+import { minioRoot } from './minio.mjs';
 import { onBridge, onLoopback } from './places.mjs';
 import { ensureBucket } from './s3-request.mjs';
 import { secrets } from './secrets.mjs';
@@ -33,24 +33,21 @@ export const serverPolicy = {
   ]
 };
 
-const ownEndpoint = `http://${onLoopback('minio')}`;
-
 /** The endpoint of another store than ours; undefined where the environment names none, or our own. */
 export const otherEndpoint = (env) =>
-  env.LABSCALE_S3_ENDPOINT && env.LABSCALE_S3_ENDPOINT !== ownEndpoint ? env.LABSCALE_S3_ENDPOINT : undefined;
+  [undefined, '', `http://${onLoopback('minio')}`].includes(env.LABSCALE_S3_ENDPOINT)
+    ? undefined
+    : env.LABSCALE_S3_ENDPOINT;
 
 /** Make buckets and user in our MinIO. Gives what the description of the cluster says about the store. */
 export async function prepareMinio() {
-  const { minioRoot, minioServer } = secrets();
-  const region = 'us-east-1';
-  const endpoint = ownEndpoint;
-  const root = { endpoint, region, accessKey: minioRootUser, secretKey: minioRoot };
-  const user = { accessKey: 'labscale-server', secretKey: minioServer };
+  const root = minioRoot();
+  const user = { accessKey: 'labscale-server', secretKey: secrets().minioServer };
   for (const name of [bucket, dataBucket]) await ensureBucket(root, name);
   await ensureUser(root, { ...user, policyName: 'labscale-server', policy: serverPolicy });
   return {
-    ...{ endpoint, podEndpoint: `http://${onBridge('minio')}`, bucket, dataBucket, region },
-    ...{ ...user, rootUser: minioRootUser, rootPassword: minioRoot }
+    ...{ endpoint: root.endpoint, podEndpoint: `http://${onBridge('minio')}`, bucket, dataBucket, region: root.region },
+    ...{ ...user, rootUser: root.accessKey, rootPassword: root.secretKey }
   };
 }
 

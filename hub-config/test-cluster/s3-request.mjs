@@ -42,7 +42,8 @@ const queryText = (query) =>
 export async function send(store, method, path, { query = {}, body = Buffer.alloc(0) } = {}) {
   const { host: _, ...headers } = signedHeaders(store, method, path, query, body, new Date());
   const url = new URL(`${path.split('/').map(escaped).join('/')}?${queryText(query)}`, store.endpoint);
-  const answer = await fetch(url, { method, headers, body: body.length > 0 ? body : undefined });
+  const sent = body.length > 0 ? body : undefined;
+  const answer = await fetch(url, { method, headers, body: sent, signal: AbortSignal.timeout(30_000) });
   return { status: answer.status, text: await answer.text() };
 }
 
