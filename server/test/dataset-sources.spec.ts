@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, statSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Dataset, DatasetVersion, Shard } from '@labscale/schema';
 import { askSigned } from '../src/objects/signed-request.js';
@@ -161,6 +161,27 @@ function bodies(place: () => Place): void {
       });
       await server.restart();
       expect(await settled(latestVersion.id)).toMatchObject({ indexing: { state: 'ready', done: 250 } });
+    });
+
+    test('tells the bytes of a large file as they go, and goes on with it after a restart', async () => {
+      write({ 'large.bin': '' });
+      truncateSync(file('large.bin'), 150_000_000);
+      const { latestVersion } = await server.call('createDataset', {
+        body: { name: 'data', source: folder({ upload: true }) }
+      });
+      const params = { versionId: latestVersion.id };
+      let { indexing } = latestVersion;
+      while (indexing.state === 'digesting' && !indexing.doneBytes) {
+        ({ indexing } = await server.call('getDatasetVersion', { params }));
+        await new Promise(setImmediate);
+      }
+      expect(indexing).toMatchObject({ state: 'digesting', done: 0, totalBytes: 150_000_000 });
+      await server.restart();
+      expect((await server.call('getDatasetVersion', { params })).indexing.state).toBe('digesting');
+      expect(await settled(latestVersion.id)).toMatchObject({
+        sizeBytes: 150_000_000,
+        indexing: { state: 'ready', done: 1 }
+      });
     });
 
     test('that lost a file says so; the next version goes on with the others', async () => {
@@ -415,20 +436,15 @@ describeWithMinio('datasets on MinIO', () => {
     expect((await server.call('browseBucket', { query: { bucket: 'scans', prefix: 'sub-2' } })).objects).toEqual([]);
   });
 
-  test.each(['ds/../a.txt', 'ds//a.txt', 'ds/a\u0001.txt', `ds/${'x'.repeat(300)}`])(
-    'a key that cannot be that of a shard is refused with its name',
-    async (key) => {
-      await put('scans', 'ds/fine.txt', 'x');
-      const { status } = await ask('PUT', `/scans/${key}`, { body: 'a' });
-      // MinIO itself takes not all of them.
-      if (status !== 200) return;
-      expect(await refusal(prefix('ds', { bucket: 'scans' }))).toMatchObject({
-        code: 'PATH_INVALID',
-        detail: expect.stringContaining(key.slice(0, 200)),
-        mend: 'Rename the object, or choose a prefix without it.'
-      });
-    }
-  );
+  test('a key that cannot be that of a shard is refused with its name', async () => {
+    await put('scans', 'ds/fine.txt', 'x');
+    await put('scans', 'ds/a\u0001.txt', 'a');
+    expect(await refusal(prefix('ds', { bucket: 'scans' }))).toMatchObject({
+      code: 'PATH_INVALID',
+      detail: expect.stringContaining('ds/a\u0001.txt'),
+      mend: 'Rename the object, or choose a prefix without it.'
+    });
+  });
 
   test('a key of 1,024 bytes is registered and read', async () => {
     const name = ['ds', ...Array.from({ length: 5 }, () => 'é'.repeat(85)), 'x'.repeat(166)].join('/');

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
@@ -14,8 +15,9 @@ BUNDLE = ROOT / "server" / "dist" / "labscale-server.mjs"
 
 
 class RealServer:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
         self.folder = folder
+        self.environment = dict(environment or {})
         self.project = folder / "project"
         self.project.mkdir()
         self.log = folder / "server.log"
@@ -28,6 +30,7 @@ class RealServer:
             "LABSCALE_PROJECT": str(self.project),
             "LABSCALE_PYTHON": sys.executable,
             "LABSCALE_HELPERS": str(Path(__file__).parents[1] / "src"),
+            **self.environment,
         }
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
