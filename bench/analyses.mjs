@@ -6,6 +6,7 @@ const sources = join(benchFolder, 'analyses');
 
 export const smoothingSource = join(sources, 'smoothing.py');
 export const tallySource = join(sources, 'tally.py');
+export const pauseSource = join(sources, 'pause.py');
 
 /**
  * The notebook of the bench: imports, parameters by papermill's convention, work. It finds its shard by the
@@ -50,13 +51,24 @@ export async function smoothingAnalysis(passes = 1) {
   };
 }
 
-/** Body of createAnalysis for the tiny program. */
-export async function tallyAnalysis() {
+/** Body of createAnalysis for the tiny program; on a cluster `interpreter` is that of an image. */
+export async function tallyAnalysis(interpreter = python) {
   return {
     kind: 'command',
     name: 'Tally',
-    command: [python, '-I', 'tally.py'],
+    command: [interpreter, '-I', 'tally.py'],
     files: [{ path: 'tally.py', text: await readFile(tallySource, 'utf8') }],
     contract: { resources }
+  };
+}
+
+/** Body of createAnalysis for the program that lasts a second. */
+export async function pauseAnalysis(interpreter) {
+  return {
+    kind: 'command',
+    name: 'Pause',
+    command: [interpreter, '-I', 'pause.py'],
+    files: [{ path: 'pause.py', text: await readFile(pauseSource, 'utf8') }],
+    contract: { resources: { ...resources, memoryBytes: 134_217_728 } }
   };
 }

@@ -2,6 +2,7 @@
  * npm run bench -- ID [--pairs N] [--shards N] ...   one measurement; the last line is one JSON object
  * npm run bench -- all                               all of them; writes the table of bench/README.md
  * npm run bench -- rough                             the same with small sizes, in a few minutes; says so in the table
+ * npm run bench -- cluster, or cluster-rough         those that need the test cluster, and their table
  */
 import { load, machine } from './machine.mjs';
 import { round, summary } from './measure.mjs';
@@ -11,7 +12,12 @@ import { writeTable } from './table.mjs';
 import { verdict } from './verdict.mjs';
 import { run } from './programs.mjs';
 
-const ids = ['p10-papermill', 'p10-joblib', 'p10-dask', 'p10-command', 'p12', 'p7', 'p6', 'p13', 'p8', 'memory'];
+const groups = {
+  all: ['p10-papermill', 'p10-joblib', 'p10-dask', 'p10-command', 'p12', 'p7', 'p6', 'p13', 'p8', 'memory'],
+  cluster: ['p1', 'p3', 'p4', 'p5', 'papermill-pods', 'p9', 'p11', 'p14']
+};
+const roughOf = { rough: 'all', 'cluster-rough': 'cluster' };
+const ids = Object.values(groups).flat();
 
 async function measureOne(id, given) {
   const bench = await import(`./${id}.mjs`);
@@ -48,9 +54,11 @@ async function measureOne(id, given) {
   };
 }
 
-async function measureAll(rough) {
+async function measureAll(name) {
+  const group = roughOf[name] ?? name;
+  const rough = group !== name;
   const results = [];
-  for (const id of ids) {
+  for (const id of groups[group]) {
     // A process each: nothing that one measurement leaves in memory slows the next.
     const given = rough ? Object.entries((await import(`./${id}.mjs`)).roughSizes) : [];
     const sizes = given.flatMap(([name, size]) => [`--${name}`, String(size)]);
@@ -59,9 +67,9 @@ async function measureAll(rough) {
       return JSON.stringify({ id, error: error.message.slice(-500) });
     });
     results.push(JSON.parse(output.trimEnd().split('\n').at(-1)));
-    await writeTable(results);
+    await writeTable(results, group, name);
   }
-  return { id: 'all', pass: results.every((result) => result.pass === true), results };
+  return { id: name, pass: results.every((result) => result.pass === true), results };
 }
 
 function options(args) {
@@ -75,12 +83,13 @@ function options(args) {
 }
 
 const [id, ...rest] = process.argv.slice(2);
-if (!['all', 'rough', ...ids].includes(id)) {
-  process.stderr.write(`usage: npm run bench -- ID\nID is one of ${ids.join(', ')}, or all, or rough\n`);
+const together = [...Object.keys(groups), ...Object.keys(roughOf)];
+if (![...together, ...ids].includes(id)) {
+  process.stderr.write(`usage: npm run bench -- ID\nID is one of ${ids.join(', ')}, or ${together.join(', or ')}\n`);
   process.exit(2);
 }
 try {
-  const result = ['all', 'rough'].includes(id) ? await measureAll(id === 'rough') : await measureOne(id, options(rest));
+  const result = together.includes(id) ? await measureAll(id) : await measureOne(id, options(rest));
   process.stdout.write(`${JSON.stringify(result)}\n`);
 } catch (error) {
   process.stderr.write(`${id} failed: ${error.stack}\n`);

@@ -24,3 +24,11 @@ export function processMemory(pid, field) {
   const line = readFileSync(`/proc/${pid}/status`, 'utf8').match(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm'));
   return Number(line[1]) * 1_024;
 }
+
+/** Seconds of processor time that a process has used so far, its threads included. */
+export function processCpuSeconds(pid) {
+  // The name of the program, in parentheses, may hold anything.
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1).split(' ');
+  const ticksPerSecond = 100;
+  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+}

@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -47,7 +45,7 @@ export async function promote(server, promotion) {
     const { items } = await server.call('listFailures', { params: { runId: run.id } });
     throw new Error(`run ${run.state}: ${run.headline} ${run.failure ?? ''} ${items[0]?.text ?? ''}`);
   }
-  if (!existsSync(join(server.dataFolder, 'objects', 'runs', run.id, 'derivatives.json'))) {
+  if (!(await server.isPublished(run.id))) {
     throw new Error(`run ${run.id} says it succeeded and has no derivatives.json`);
   }
   return { seconds, run };

@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** Where things lie in this checkout. */
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 export const benchFolder = join(root, 'bench');
 export const serverBundle = join(root, 'server', 'dist', 'labscale-server.mjs');

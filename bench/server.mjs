@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { apiPrefix, operations } from '@labscale/schema/operations';
+import { openEvents } from './event-stream.mjs';
 import { jsonClient } from './http-client.mjs';
 import { end } from './programs.mjs';
 import { helpersFolder, node, python, serverBundle } from './repository.mjs';
@@ -13,9 +14,13 @@ export const slots = 2;
 
 /**
  * Starts the bundled server on a project folder, as the Jupyter server would, and gives a client of it.
- * `nodeArguments` are for profiling (`--cpu-prof`). Raises an error where the bundle is not built or does not start.
+ * `nodeArguments` are for profiling (`--cpu-prof`), `environment` names another runner and store, and `isPublished` looks
+ * there for the manifest of a run. Raises an error where the bundle is not built or does not start.
  */
-export async function startServer(projectFolder, { nodeArguments = profilingArguments() } = {}) {
+export async function startServer(
+  projectFolder,
+  { nodeArguments = profilingArguments(), environment = {}, isPublished } = {}
+) {
   if (!existsSync(serverBundle)) throw new Error('the server is not built: run `npm run build` first');
   const child = spawn(node, ['--max-semi-space-size=4', ...nodeArguments, serverBundle], {
     env: {
@@ -25,7 +30,8 @@ export async function startServer(projectFolder, { nodeArguments = profilingArgu
       LABSCALE_PYTHON: python,
       LABSCALE_HELPERS: helpersFolder,
       LABSCALE_CPUS: String(slots),
-      LABSCALE_LOG_LEVEL: process.env.LABSCALE_LOG_LEVEL ?? 'info'
+      LABSCALE_LOG_LEVEL: process.env.LABSCALE_LOG_LEVEL ?? 'info',
+      ...environment
     },
     stdio: ['ignore', 'pipe', 'pipe']
   });
@@ -43,6 +49,12 @@ export async function startServer(projectFolder, { nodeArguments = profilingArgu
   return {
     pid: child.pid,
     dataFolder,
+    isPublished: isPublished ?? ((runId) => existsSync(join(dataFolder, 'objects', manifestOf(runId)))),
+    /** Hears the events of a run: see event-stream.mjs. */
+    events: (runId, hear) => openEvents(`${listening}${apiPrefix}/events?runId=${runId}`, token, hear),
+    /** For what is measured byte by byte. */
+    address: listening,
+    token,
     /** Calls an operation of the contract. */
     call(operationId, { params = {}, query = {}, body, key } = {}) {
       const { method, path } = operations[operationId];
@@ -59,6 +71,9 @@ export async function startServer(projectFolder, { nodeArguments = profilingArgu
     }
   };
 }
+
+/** Where a published run has its manifest in the object store. */
+export const manifestOf = (runId) => `runs/${runId}/derivatives.json`;
 
 /** `LABSCALE_BENCH_PROFILE=FOLDER` writes a CPU profile of each server there when it stops. */
 function profilingArguments() {

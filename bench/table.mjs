@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { benchFolder } from './repository.mjs';
 
 const readme = join(benchFolder, 'README.md');
-const start = '<!-- figures: written by `npm run bench -- all` -->';
+const start = (group) => `<!-- figures: written by \`npm run bench -- ${group}\` -->`;
 const stop = '<!-- end of figures -->';
 
 const cell = (text) => String(text).replaceAll('|', '\\|').replaceAll('\n', ' ');
@@ -26,17 +26,17 @@ function row(result) {
   );
 }
 
-/** Puts the figures of a whole run between the marks in bench/README.md. */
-export async function writeTable(results) {
+/** Puts the figures of a group between its marks in bench/README.md; `command` is what they were made by. */
+export async function writeTable(results, group, command) {
   const done = results.filter((result) => !result.error);
   const loads = done.flatMap((result) => [result.load.before, result.load.after]);
   const lines = [
-    start,
+    start(group),
     '',
     done.some((result) => result.reduced)
       ? '**Rough**: smaller sizes than the goals are for, on a machine that others used too; only to see that all of it runs.\n'
       : '',
-    `\`npm run bench -- ${done.some((result) => result.reduced) ? 'rough' : 'all'}\` on ${done[0]?.at.slice(0, 10)}, ` +
+    `\`npm run bench -- ${command}\` on ${done[0]?.at.slice(0, 10)}, ` +
       `${done[0]?.machine}; load of the machine ` +
       `${Math.min(...loads)} to ${Math.max(...loads)} at the ends of the measurements (their own work is in it).`,
     '',
@@ -47,8 +47,8 @@ export async function writeTable(results) {
     stop
   ];
   const text = await readFile(readme, 'utf8');
-  const from = text.indexOf(start);
-  const to = text.indexOf(stop);
+  const from = text.indexOf(start(group));
+  const to = text.indexOf(stop, from);
   if (from === -1 || to === -1) throw new Error('bench/README.md has lost the marks of its table');
   await writeFile(readme, text.slice(0, from) + lines.join('\n') + text.slice(to + stop.length));
 }
