@@ -163,7 +163,7 @@ class Pod:
     ) -> None:
         self.wave = wave
         self.root = wave.folder / f"pod-{number}"
-        self.root.mkdir()
+        self.root.mkdir(exist_ok=True)
         clean = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         self.log = wave.folder / f"pod-{number}.log"
         kind = "worker" if image is None else "container"

@@ -184,10 +184,11 @@ class Worker:
     def __init__(self, bench: Workbench, slots: int, python: str, name: str, **options) -> None:
         environment = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
         self.stderr_path = bench.folder / f"{name}.log"
+        program = options.pop("program", (str(WORKER), "--objects", str(bench.objects)))
         with open(self.stderr_path, "wb") as stderr:
             self.process = subprocess.Popen(
                 [
-                    *(python, str(WORKER), "--data", str(bench.data), "--objects", str(bench.objects)),
+                    *(python, *program, "--data", str(bench.data)),
                     *("--run", RUN, "--worker", name, "--slots", str(slots)),
                     *("--jupyter-python", sys.executable),
                 ],

@@ -64,13 +64,21 @@ class Carriage:
             return brought
         return None
 
-    def publish(self, order: dict[str, Any], said: Said, started_at: str, started: float) -> dict[str, Any]:
+    def publish(
+        self,
+        order: dict[str, Any],
+        said: Said,
+        started_at: str,
+        started: float,
+        is_wanted: Callable[[], bool] = lambda: True,
+    ) -> dict[str, Any]:
         """Raises StoreError."""
         with contextlib.ExitStack() as opened:
             folder: Folder | None = None
             with contextlib.suppress(OSError):
                 folder = opened.enter_context(self._attempts.folder(*_names(order)))
-            return publish(self.store, self.plan, Ended(order, folder, said, started_at, started))
+            ended = Ended(order, folder, said, started_at, started)
+            return publish(self.store, self.plan, ended, is_wanted)
 
     def publish_log(self, order: dict[str, Any]) -> None:
         """Of an attempt that nobody will report; what fails is not worth more."""

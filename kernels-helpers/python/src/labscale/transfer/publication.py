@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,11 +39,18 @@ class Ended:
     """By the monotonic clock."""
 
 
-def publish(store: ObjectStore, plan: dict[str, Any], ended: Ended) -> dict[str, Any]:
+def publish(
+    store: ObjectStore, plan: dict[str, Any], ended: Ended, is_wanted: Callable[[], bool]
+) -> dict[str, Any]:
     """Upload what the attempt left, put its report and claim its task; returns the report.
 
     The claim comes last, and only after every output has arrived with the digest that the worker saw: what
     can be claimed is whole.
+
+    Parameters
+    ----------
+    is_wanted
+        Asked before the claim: whether nobody has stopped the attempt meanwhile.
 
     Raises
     ------
@@ -64,6 +72,8 @@ def publish(store: ObjectStore, plan: dict[str, Any], ended: Ended) -> dict[str,
         except AttemptFailure as error:
             failure = error
     log_bytes = put_log(store, f"{prefix}/log", ended.folder) if ended.folder else 0
+    if failure is None and not is_wanted():
+        failure, objects = AttemptFailure("stopped", "stopped on request"), []
     report = report_of(plan, ended, failure, objects, log_bytes, claimed=failure is None)
     body = _encoded(report)
     store.put(f"{prefix}/report.json", body, "application/json")
