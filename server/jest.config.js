@@ -6,6 +6,7 @@ export default {
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': ['$1', '$1.js'] },
   moduleFileExtensions: ['ts', 'js', 'mjs', 'cjs', 'json', 'node'],
   // Runs of real workers, on a machine that others use at the same time.
-  testTimeout: 60_000,
+  // Pods take their time to start.
+  testTimeout: process.env.LABSCALE_TEST_RUNNER === 'kubernetes' ? 300_000 : 60_000,
   workerIdleMemoryLimit: '1GB'
 };

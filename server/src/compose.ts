@@ -32,6 +32,7 @@ import type { Metadata } from './metadata/database.js';
 import { Idempotency } from './metadata/idempotency.js';
 import { LocalObjectStore } from './objects/local-object-store.js';
 import type { ObjectStore } from './objects/object-store.js';
+import { StsRunCredentials } from './objects/run-credentials.js';
 import { S3ObjectStore } from './objects/s3-object-store.js';
 import { StoreSelfTest } from './objects/store-self-test.js';
 import { ParameterRepository } from './parameters/parameter-repository.js';
@@ -39,8 +40,13 @@ import { registerParameterRoutes } from './parameters/parameter-routes.js';
 import { ParameterSearch } from './parameters/parameter-search.js';
 import { ParameterService } from './parameters/parameter-service.js';
 import type { ProblemError } from './problem-error.js';
+import { ImageEnvironment } from './runner/kubernetes/image-environment.js';
+import { KubernetesCluster } from './runner/kubernetes/kubernetes-client.js';
+import { KubernetesRunner } from './runner/kubernetes/kubernetes-runner.js';
 import { LocalRunner } from './runner/local-runner.js';
-import { Interpreters } from './runner/interpreter.js';
+import { Interpreters, type Environments } from './runner/interpreter.js';
+import type { Runner } from './runner/runner.js';
+import type { WorkerPlace } from './runner/worker-process.js';
 import { AttemptWrites } from './runs/attempt-writes.js';
 import { DerivativeRepository } from './runs/derivative-repository.js';
 import { killAt, noFault } from './runs/fault-point.js';
@@ -146,7 +152,7 @@ export function compose(config: Config, metadata: Metadata, logger: Logger): Ser
     environment: config.workerEnvironment
   };
   const fault = config.faultPoint ? killAt(config.faultPoint.name, config.faultPoint.nth) : noFault;
-  const runner = new LocalRunner({ cpus: config.cpus, memoryBytes: config.memoryBytes }, place, logger);
+  const { runner, environments } = openRunner(config, place, objects, logger);
   const runRepository = new RunRepository(database);
   const runWrites = new RunWrites(database);
   const derivatives = new DerivativeRepository(database);
@@ -186,7 +192,7 @@ export function compose(config: Config, metadata: Metadata, logger: Logger): Ser
     runRepository,
     new TaskRepository(database),
     derivatives,
-    new RunPlanner(database, access, derivatives, new Interpreters(place), runner, config.runner),
+    new RunPlanner(database, access, derivatives, environments, runner, config.runner),
     runWrites,
     hands,
     new RunSteering(database, hands, runWrites, runEvents, runEnd, publisher),
@@ -224,6 +230,25 @@ export function compose(config: Config, metadata: Metadata, logger: Logger): Ser
       await indexer.stop();
     }
   };
+}
+
+function openRunner(
+  { cpus, memoryBytes, kubernetes, s3 }: Config,
+  place: WorkerPlace,
+  objects: ObjectStore,
+  logger: Logger
+): { runner: Runner; environments: Environments } {
+  if (kubernetes === undefined || s3 === undefined) {
+    const runner = new LocalRunner({ cpus, memoryBytes }, place, logger);
+    return { runner, environments: new Interpreters(place) };
+  }
+  const { profile, kubeconfig } = kubernetes;
+  const { podEndpoint: endpoint, bucket, region, pathStyle } = s3;
+  const cluster = new KubernetesCluster(kubeconfig, profile.namespace);
+  const store = { endpoint, bucket, region, pathStyle };
+  const credentials = new StsRunCredentials(s3);
+  const runner = new KubernetesRunner(cluster, profile, store, objects, credentials, logger);
+  return { runner, environments: new ImageEnvironment(profile) };
 }
 
 interface Objects {

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
+import { runnerKinds, type RunnerKind } from '@labscale/schema';
 import { readRegistryList, type AllowedRegistry } from './images/registry-list.js';
 import { Secret, type S3Settings } from './objects/s3-settings.js';
+import { readProfile, type Profile } from './runner/kubernetes/profile.js';
 import { faultPointNames, type FaultPointName } from './runs/fault-point.js';
 
 /** What the environment says; this is the only file that reads it. */
@@ -24,7 +26,9 @@ export interface Config {
   objects: 'local' | 'minio';
   /** Where objects are where they are not in the data folder. */
   s3: S3Settings | undefined;
-  runner: 'local';
+  runner: RunnerKind;
+  /** Where runs go where they do not run here. */
+  kubernetes: { profile: Profile; kubeconfig: string | undefined } | undefined;
   /** Registries of which images may be registered; none: there are no analyses of containers. */
   registries: AllowedRegistry[];
   /** What programs see of this server's environment. */
@@ -173,6 +177,23 @@ function readS3(environment: NodeJS.ProcessEnv): S3Settings {
   };
 }
 
+function readKubernetes(environment: NodeJS.ProcessEnv, objects: string): NonNullable<Config['kubernetes']> {
+  if (objects !== 'minio') {
+    throw new ConfigError(
+      `LABSCALE_RUNNER is "kubernetes" and LABSCALE_OBJECTS is "${objects}"; pods reach no disk of this machine: set LABSCALE_OBJECTS to minio`
+    );
+  }
+  const file = environment['LABSCALE_KUBERNETES_PROFILE'];
+  if (!file) throw new ConfigError("LABSCALE_KUBERNETES_PROFILE must name the administrator's profile, a JSON file");
+  const kubeconfig = environment['KUBECONFIG'] || undefined;
+  if (kubeconfig !== undefined) readText('KUBECONFIG', kubeconfig);
+  try {
+    return { profile: readProfile(file), kubeconfig };
+  } catch (error) {
+    throw new ConfigError(`LABSCALE_KUBERNETES_PROFILE: ${(error as Error).message}`);
+  }
+}
+
 /** Programs get the environment without what opens this server, Jupyter or the hub to whoever holds it. */
 function programEnvironment(environment: NodeJS.ProcessEnv): Record<string, string> {
   const secret = /^(LABSCALE_|JUPYTERHUB_|JPY_)|^JUPYTER_TOKEN$|^CONFIGPROXY_/;
@@ -211,6 +232,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
   if (!helpersFolder)
     throw new ConfigError('LABSCALE_HELPERS must name the folder that holds the Python package labscale');
   const objects = choice(environment, 'LABSCALE_OBJECTS', ['local', 'minio'], 'local');
+  const runner = choice(environment, 'LABSCALE_RUNNER', runnerKinds, 'local');
   return {
     projectFolder,
     dataFolder: data ?? join(projectFolder, '.labscale'),
@@ -225,7 +247,8 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     metadata: choice(environment, 'LABSCALE_METADATA', ['sqlite'], 'sqlite'),
     objects,
     s3: objects === 'minio' ? readS3(environment) : undefined,
-    runner: choice(environment, 'LABSCALE_RUNNER', ['local'], 'local'),
+    runner,
+    kubernetes: runner === 'kubernetes' ? readKubernetes(environment, objects) : undefined,
     registries: readRegistries(environment['LABSCALE_REGISTRIES'] ?? ''),
     workerEnvironment: programEnvironment(environment),
     faultPoint: readFaultPoint(environment['LABSCALE_FAULT_POINT'])

@@ -147,7 +147,7 @@ withRegistry('analyses of containers', () => {
       server.services.access,
       new DerivativeRepository(server.metadata.database),
       undefined as unknown as Interpreters,
-      { largestTask: { cpus: 64, memoryBytes: 2 ** 40 }, places: () => 64 },
+      { largestTask: { cpus: 64, memoryBytes: 2 ** 40, gpus: 16 }, places: () => 64 },
       'kubernetes'
     );
 

@@ -2,11 +2,20 @@ import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Dataset, ParameterValues, Promotion, Run, Task } from '@labscale/schema';
+import { LocalObjectStore } from '../src/objects/local-object-store.js';
+import type { ObjectStore } from '../src/objects/object-store.js';
+import { S3ObjectStore } from '../src/objects/s3-object-store.js';
 import { digestOf } from '../src/datasets/stored-shard.js';
+import { isOnCluster } from './test-cluster.js';
 import type { TestServer } from './test-server.js';
 
 /** A server that these can be asked of: in this process, or one of its own. */
 export type Calls = Pick<TestServer, 'call' | 'project'>;
+
+/** What a server keeps its objects in. */
+export function objectsOf({ config }: Pick<TestServer, 'config'>): ObjectStore {
+  return config.s3 ? new S3ObjectStore(config.s3) : new LocalObjectStore(join(config.dataFolder, 'objects'));
+}
 
 /** A folder of small files, one a shard, registered and digested. */
 export async function makeDataset(server: Calls, count: number, name = 'numbers'): Promise<Dataset> {
@@ -142,7 +151,11 @@ export async function tasksOf(server: Calls, runId: string): Promise<Task[]> {
   return (await server.call('listTasks', { params: { runId }, query: { limit: 1_000 } })).items;
 }
 
-export async function until<T>(read: () => Promise<T>, holds: (value: T) => boolean, patienceMs = 25_000): Promise<T> {
+export async function until<T>(
+  read: () => Promise<T>,
+  holds: (value: T) => boolean,
+  patienceMs = isOnCluster ? 150_000 : 25_000
+): Promise<T> {
   const deadline = Date.now() + patienceMs;
   for (;;) {
     const value = await read();

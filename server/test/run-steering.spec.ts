@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Dataset, Promotion } from '@labscale/schema';
 import {
@@ -7,12 +7,14 @@ import {
   makeCommandAnalysis,
   makeDataset,
   makeSet,
+  objectsOf,
   promote,
   runIn,
   shardName,
   tasksOf,
   until
 } from './run-fixtures.js';
+import { testOnMachine } from './test-cluster.js';
 import { startTestServer, type TestServer } from './test-server.js';
 
 let server: TestServer;
@@ -66,7 +68,7 @@ describe('a trial', () => {
     const run = await runIn(server, runId, 'stopped');
     expect(run.counts).toMatchObject({ succeeded: 1, stopped: 5, held: 0 });
     expect(run.derivatives).toBeNull();
-    expect(existsSync(join(server.config.dataFolder, 'objects', 'runs', runId, 'derivatives.json'))).toBe(false);
+    expect(await objectsOf(server).head(`runs/${runId}/derivatives.json`)).toBeUndefined();
   });
 
   test('that there is not cannot be released, and asking for it stops nothing', async () => {
@@ -94,7 +96,7 @@ describe('a stop', () => {
     const { id: runId } = await promote(server, await promotionOf(script));
     await until(
       () => server.call('getRun', { params: { runId } }),
-      (run) => run.counts.running === 2
+      (run) => run.counts.running >= 2
     );
     const stopped = await server.call('stopRun', { params: { runId } });
     expect(['stopping', 'stopped']).toContain(stopped.state);
@@ -102,7 +104,7 @@ describe('a stop', () => {
     expect(run.counts).toMatchObject({ stopped: 6, running: 0, waiting: 0 });
     expect(await leftovers(server.config.dataFolder, runId)).toEqual([]);
     expect(existsSync(join(server.config.dataFolder, 'scratch', runId))).toBe(false);
-    expect(existsSync(join(server.config.dataFolder, 'objects', 'runs', runId, 'derivatives.json'))).toBe(false);
+    expect(await objectsOf(server).head(`runs/${runId}/derivatives.json`)).toBeUndefined();
     expect((await server.problem('stopRun', { params: { runId } })).code).toBe('STATE_CONFLICT');
     expect((await server.problem('retryRun', { params: { runId }, body: {} })).code).toBe('STATE_CONFLICT');
     expect((await server.problem('publishRun', { params: { runId } })).code).toBe('STATE_CONFLICT');
@@ -110,7 +112,7 @@ describe('a stop', () => {
 });
 
 describe('failed tasks', () => {
-  test('are tried again as often as is asked, later each time', async () => {
+  testOnMachine('are tried again as often as is asked, later each time', async () => {
     // Fails twice for each shard, by a count that outlives the attempt.
     const counts = join(server.project, 'counts');
     const script = `mkdir -p ${counts}; f=${counts}/$(cat "$LABSCALE_INPUT"/*); echo x >> $f; [ $(wc -l < $f) -gt 2 ] && echo y > "$LABSCALE_OUTPUT/y.txt"`;
@@ -131,7 +133,7 @@ describe('failed tasks', () => {
     }
   });
 
-  test('end a run that publishes nothing, until they are retried in it', async () => {
+  testOnMachine('end a run that publishes nothing, until they are retried in it', async () => {
     const marker = join(server.project, 'mended');
     const { id: runId } = await promote(server, await promotionOf(failsWhere(`[ $n -ge 3 ] && [ ! -e ${marker} ]`)));
     const failed = await runIn(server, runId, 'failed');
@@ -188,9 +190,9 @@ describe('failed tasks', () => {
   test('whose objects went before they were published run again', async () => {
     const { id: runId } = await promote(server, await promotionOf(failsWhere('[ $n = 5 ]')));
     await runIn(server, runId, 'failed');
-    const attempts = join(server.config.dataFolder, 'objects', 'runs', runId, 'attempts');
-    await rm(join(attempts, '1', '1', 'out', 'n.txt'));
-    await rm(join(server.config.dataFolder, 'objects', 'runs', runId, 'claims', '2.json'));
+    const objects = objectsOf(server);
+    await objects.delete(`runs/${runId}/attempts/1/1/out/n.txt`);
+    await objects.delete(`runs/${runId}/claims/2.json`);
     await server.call('publishRun', { params: { runId } });
     const run = await runIn(server, runId, 'succeeded');
     expect(run.derivatives?.shardCount).toBe(5);
@@ -207,13 +209,13 @@ describe('failed tasks', () => {
       ]
     ]);
     await until(
-      () => readdir(join(attempts, '2', '1')),
-      (names) => !names.includes('out')
+      () => objects.list(`runs/${runId}/attempts/2/1/out/`),
+      (page) => page.objects.length === 0
     );
   });
 });
 
-test('a run that waits says for what, and gets its turn', async () => {
+testOnMachine('a run that waits says for what, and gets its turn', async () => {
   const gate = join(server.project, 'gate');
   const busy = await promote(
     server,
@@ -254,7 +256,7 @@ test('promotes at once with one key are one run; another body is refused', async
   await runIn(server, runs[0]!.id, 'succeeded');
 });
 
-test('a clean restart takes a run up again: what runs is adopted, nothing is done twice', async () => {
+testOnMachine('a clean restart takes a run up again: what runs is adopted, nothing is done twice', async () => {
   const traces = join(server.project, 'traces');
   const script = `mkdir -p ${traces}; echo x >> ${traces}/$LABSCALE_TASK; sleep 1; echo 1 > "$LABSCALE_OUTPUT/1.txt"`;
   const { id: runId } = await promote(server, await promotionOf(script));

@@ -1,7 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { S3ObjectStore } from '../src/objects/s3-object-store.js';
 import { Secret, type S3Settings } from '../src/objects/s3-settings.js';
+import { KubernetesCluster } from '../src/runner/kubernetes/kubernetes-client.js';
 import type { Profile } from '../src/runner/kubernetes/profile.js';
 
 /** What `npm run cluster -- up` has started, as far as tests need it. */
@@ -50,4 +53,40 @@ export function profileFields({ namespace, images }: TestCluster, more: Partial<
     ...{ namespace, agentImage: images.agent, image: images.scientific, maxPods: 4, cpuRequestFraction: 0.2 },
     ...{ scratchBytes: 268_435_456, ...more }
   };
+}
+
+/** Whether the bodies of the tests of runs are to run on the cluster. */
+export const isOnCluster = process.env['LABSCALE_TEST_RUNNER'] === 'kubernetes';
+
+/** What needs a file of this machine that the tasks see. */
+export const testOnMachine = isOnCluster ? test.skip : test;
+
+/** What a server reads that runs its tasks on the cluster; its profile is written to a folder. */
+export async function clusterEnvironment(
+  cluster: TestCluster,
+  folder: string,
+  more: Partial<Profile> = {}
+): Promise<Record<string, string>> {
+  const profile = join(folder, 'profile.json');
+  await writeFile(profile, JSON.stringify(profileFields(cluster, more)));
+  const { s3 } = cluster;
+  return {
+    ...{ LABSCALE_OBJECTS: 'minio', LABSCALE_S3_ENDPOINT: s3.endpoint, LABSCALE_S3_POD_ENDPOINT: s3.podEndpoint },
+    ...{ LABSCALE_S3_BUCKET: s3.bucket, LABSCALE_S3_REGION: s3.region },
+    ...{ LABSCALE_S3_ACCESS_KEY: s3.accessKey, LABSCALE_S3_SECRET_KEY: s3.secretKey },
+    ...{ LABSCALE_RUNNER: 'kubernetes', LABSCALE_KUBERNETES_PROFILE: profile, KUBECONFIG: cluster.serverKubeconfig }
+  };
+}
+
+/** Removes what runs and datasets of a test have left in the cluster and in its store. */
+export async function clearCluster(cluster: TestCluster, runIds: string[], datasetIds: string[]): Promise<void> {
+  const admin = new KubernetesCluster(cluster.kubeconfig, cluster.namespace);
+  const objects = new S3ObjectStore(storeSettings(cluster));
+  for (const runId of runIds) {
+    const { jobs } = await admin.listJobs(`labscale.dev/run=${runId}`);
+    for (const job of jobs) await admin.deleteJob(job.metadata!.name!);
+    await admin.deleteSecret(`labscale-${runId}`);
+    await objects.deletePrefix(`runs/${runId}/`);
+  }
+  for (const datasetId of datasetIds) await objects.deletePrefix(`datasets/${datasetId}/`);
 }

@@ -12,6 +12,7 @@ import { compose, type Services } from '../src/compose.js';
 import { readConfig, type Config } from '../src/config.js';
 import { openMetadata, type Metadata } from '../src/metadata/database.js';
 import { startMinio } from './minio-server.js';
+import { clearCluster, cluster, clusterEnvironment, isOnCluster } from './test-cluster.js';
 
 export type UserName = 'ana' | 'ben';
 
@@ -86,6 +87,7 @@ export async function startTestServer(environment: Record<string, string> = {}):
   // The same bodies over objects in a bucket; the store is as short-lived as the project.
   const asked = process.env['LABSCALE_TEST_OBJECTS'] === 'minio' && environment['LABSCALE_OBJECTS'] === undefined;
   const minio = asked ? await startMinio() : undefined;
+  const onCluster = isOnCluster && environment['LABSCALE_RUNNER'] === undefined ? cluster : undefined;
   const config = readConfig({
     LABSCALE_PROJECT: project,
     LABSCALE_HELPERS: resolve('../kernels-helpers/python/src'),
@@ -93,6 +95,7 @@ export async function startTestServer(environment: Record<string, string> = {}):
     LABSCALE_CPUS: '2',
     LABSCALE_MEMORY_BYTES: String(2 ** 32),
     ...minio?.environment,
+    ...(onCluster && (await clusterEnvironment(onCluster, project))),
     ...environment
   });
   await mkdir(config.dataFolder, { recursive: true });
@@ -156,7 +159,17 @@ export async function startTestServer(environment: Record<string, string> = {}):
     app = await open();
   };
   server.close = async () => {
+    const { database } = server.metadata;
+    const runs = config.kubernetes ? await database.selectFrom('run').select('id').execute() : [];
+    const datasets = config.kubernetes ? await database.selectFrom('dataset').select('id').execute() : [];
     await end();
+    if (config.kubernetes && cluster) {
+      await clearCluster(
+        cluster,
+        runs.map(({ id }) => id),
+        datasets.map(({ id }) => id)
+      );
+    }
     await minio?.stop();
     await rm(project, { recursive: true, force: true });
   };

@@ -61,8 +61,8 @@ export class LocalRunner implements Runner {
     this.#listeners.push(listener);
   }
 
-  get largestTask(): Capacity {
-    return this.capacity;
+  get largestTask(): Capacity & { gpus: number } {
+    return { ...this.capacity, gpus: 0 };
   }
 
   places(task: Capacity): number {

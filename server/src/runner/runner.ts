@@ -86,7 +86,7 @@ export type RunnerEvent =
 /** What runs attempts. Everything it is told may be told again: it acts once. */
 export interface Runner {
   /** The most that one task may ask for. */
-  readonly largestTask: Capacity;
+  readonly largestTask: Capacity & { gpus: number };
   /** How many tasks that ask for so much it can run at once. */
   places(task: Capacity): number;
   /** How many more tasks of a run it is worth submitting now, so that nothing waits for the next commit. */

@@ -11,6 +11,7 @@ import type {
 } from '@labscale/schema';
 import { containerArguments } from '../analyses/container-arguments.js';
 import { shardFilter } from '../datasets/shard-filter.js';
+import type { VersionRoot } from '../datasets/dataset-repository.js';
 import type { User } from '../http/identify.js';
 import type { Access } from '../metadata/access.js';
 import type { Database, Writing } from '../metadata/database.js';
@@ -19,7 +20,7 @@ import { prefixOf, type IdPrefix } from '../metadata/ids.js';
 import { ProblemError, notFound } from '../problem-error.js';
 import type { Capacity } from '../runner/fair-share.js';
 import type { Runner } from '../runner/runner.js';
-import type { Environment, Interpreters } from '../runner/interpreter.js';
+import type { Environment, Environments } from '../runner/interpreter.js';
 import type { DerivativeRepository } from './derivative-repository.js';
 import {
   MissTally,
@@ -63,7 +64,7 @@ export class RunPlanner {
     private readonly database: Database,
     private readonly access: Access,
     private readonly derivatives: DerivativeRepository,
-    private readonly interpreters: Interpreters,
+    private readonly environments: Environments,
     private readonly machine: Pick<Runner, 'largestTask' | 'places'>,
     private readonly runner: RunnerKind
   ) {}
@@ -91,7 +92,7 @@ export class RunPlanner {
     const kernel = analysis.kernelJson === null ? null : (JSON.parse(analysis.kernelJson) as AnalysisVersion['kernel']);
     const environment = container
       ? environmentOf(container.image)
-      : await this.interpreters.environmentOf(kernel, analysis.kind);
+      : await this.environments.environmentOf(kernel, analysis.kind);
     return {
       owner: user.name,
       promotion,
@@ -112,10 +113,15 @@ export class RunPlanner {
   /** Raises RESOURCES_EXCEEDED where one task asks for more than there is. */
   checkResources(resources: Resources, where: string): void {
     checkCapacity(resources, this.machine.largestTask, where);
-    if (this.runner === 'local' && (resources.gpus ?? 0) > 0) {
-      throw new ProblemError('RESOURCES_EXCEEDED', 'A task asks for GPUs; the local runner gives none.', {
+    const { gpus } = this.machine.largestTask;
+    if ((resources.gpus ?? 0) > gpus) {
+      const most = this.runner === 'local' ? 'the local runner gives none' : `the administrator allows ${gpus}`;
+      throw new ProblemError('RESOURCES_EXCEEDED', `A task asks for ${resources.gpus} GPUs; ${most}.`, {
         field: `${where}/gpus`,
-        mend: 'Leave gpus out, or use a server whose runner is kubernetes.'
+        mend:
+          this.runner === 'local'
+            ? 'Leave gpus out, or use a server whose runner is kubernetes.'
+            : `Ask for at most ${gpus}.`
       });
     }
   }
@@ -300,15 +306,23 @@ export class RunPlanner {
   }
 
   async #readyDataset(versionId: string, where: string): Promise<Promoted['dataset']> {
-    const { indexingState, indexingDone, shardCount, indexingDetail, ...dataset } = await this.database
+    const { indexingState, indexingDone, shardCount, indexingDetail, rootJson, ...dataset } = await this.database
       .selectFrom('datasetVersion')
       .innerJoin('dataset', 'dataset.id', 'datasetVersion.datasetId')
       .select(['dataset.id', 'name', 'datasetVersion.id as versionId'])
-      .select(['indexingState', 'indexingDone', 'shardCount', 'indexingDetail'])
+      .select(['indexingState', 'indexingDone', 'shardCount', 'indexingDetail', 'rootJson'])
       .where('datasetVersion.id', '=', versionId)
       .executeTakeFirstOrThrow();
-    if (indexingState === 'ready') return dataset;
     const field = `${where}/datasetVersionId`;
+    const { kind } = JSON.parse(rootJson) as VersionRoot;
+    if (this.runner === 'kubernetes' && kind === 'folder') {
+      const detail = `The dataset "${dataset.name}" lies in a folder of this machine, which no pod of the cluster reaches.`;
+      throw new ProblemError('RUNNER_UNSUITED', detail, {
+        field,
+        mend: 'Register it anew and have it uploaded to the object store.'
+      });
+    }
+    if (indexingState === 'ready') return dataset;
     throw indexingState === 'failed'
       ? new ProblemError(
           'STATE_CONFLICT',

@@ -57,7 +57,6 @@ interface Post {
  * pods say is told as events; whoever asks again is told the same.
  */
 export class KubernetesRunner implements Runner {
-  readonly largestTask: Capacity = { cpus: Infinity, memoryBytes: Infinity };
   readonly #posts = new Map<string, Post>();
   readonly #turns = new OneAtATime();
   readonly #listeners: ((event: RunnerEvent) => void)[] = [];
@@ -79,6 +78,11 @@ export class KubernetesRunner implements Runner {
     };
     this.#watch = new JobWatch(cluster, selectorOf(managedBy), listener, logger);
     this.#timer = setInterval(() => this.#tick(Date.now()), tickMs).unref();
+  }
+
+  /** How large its nodes are the cluster says when a pod finds no room. */
+  get largestTask(): Capacity & { gpus: number } {
+    return { cpus: Infinity, memoryBytes: Infinity, gpus: this.profile.gpu.count };
   }
 
   onEvent(listener: (event: RunnerEvent) => void): void {
