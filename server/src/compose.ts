@@ -46,6 +46,7 @@ import { KubernetesRunner } from './runner/kubernetes/kubernetes-runner.js';
 import { LocalRunner } from './runner/local-runner.js';
 import { Interpreters, type Environments } from './runner/interpreter.js';
 import type { Runner } from './runner/runner.js';
+import { transferEnvironment } from './runner/transfer-environment.js';
 import type { WorkerPlace } from './runner/worker-process.js';
 import { AttemptWrites } from './runs/attempt-writes.js';
 import { DerivativeRepository } from './runs/derivative-repository.js';
@@ -149,7 +150,8 @@ export function compose(config: Config, metadata: Metadata, logger: Logger): Ser
     objectsFolder: join(config.dataFolder, 'objects'),
     helpersFolder: config.helpersFolder,
     jupyterPython: config.jupyterPython,
-    environment: config.workerEnvironment
+    environment: config.workerEnvironment,
+    ...(config.s3 === undefined ? {} : { transferEnvironment: transferEnvironment(config.s3, config.dataFolder) })
   };
   const fault = config.faultPoint ? killAt(config.faultPoint.name, config.faultPoint.nth) : noFault;
   const { runner, environments } = openRunner(config, place, objects, logger);

@@ -253,6 +253,7 @@ export class LocalRunner implements Runner {
       this.#emit({ kind: 'started', runId, index, attempt, at: message.at, workerId });
     } else if (message.event === 'progress')
       this.#emit({ kind: 'progress', runId, index, attempt, progress: message.progress });
+    else if (message.event === 'publishing') post.startedAt.delete(keyOf(message));
     else {
       post.startedAt.delete(keyOf(message));
       if (!post.sent.delete(keyOf(message))) return;

@@ -9,6 +9,8 @@ export type WorkerMessage =
   | { event: 'ready'; pid: number; slots: number }
   | { event: 'started'; index: number; attempt: number; at: string }
   | { event: 'progress'; index: number; attempt: number; progress: number }
+  /** Its program has ended; what follows takes as long as the object store does. */
+  | { event: 'publishing'; index: number; attempt: number }
   | { event: 'ended'; index: number; attempt: number; report: AttemptReport };
 
 export interface WorkerPlace {
@@ -17,6 +19,8 @@ export interface WorkerPlace {
   helpersFolder: string;
   jupyterPython: string;
   environment: Readonly<Record<string, string>>;
+  /** For `labscale.transfer`, where objects are not in `objectsFolder`; see `transfer-environment.ts`. */
+  transferEnvironment?: Readonly<Record<string, string>>;
 }
 
 /** `workers/<worker>.json`: what a later server needs to find a worker that outlived this one. */
@@ -52,23 +56,23 @@ export class WorkerProcess {
     this.#recordFile = join(folder, `${workerId}.json`);
     this.#logFile = join(folder, `${workerId}.log`);
     const log = openSync(this.#logFile, 'a', 0o600);
-    const program = join(place.helpersFolder, 'labscale', 'worker.py');
-    const options = [
-      '--data',
-      place.dataFolder,
-      '--objects',
-      place.objectsFolder,
-      '--run',
-      runId,
-      '--worker',
-      workerId
-    ];
+    const packageFolder = join(place.helpersFolder, 'labscale');
+    const program =
+      place.transferEnvironment === undefined
+        ? [join(packageFolder, 'worker.py'), '--objects', place.objectsFolder]
+        : [join(packageFolder, 'transfer', '__main__.py'), 'local'];
+    const options = ['--data', place.dataFolder, '--run', runId, '--worker', workerId, '--slots', String(slots)];
     try {
       this.#child = spawn(
         interpreter,
-        [program, ...options, '--slots', String(slots), '--jupyter-python', place.jupyterPython],
+        [...program, ...options, '--jupyter-python', place.jupyterPython],
         // A session of its own: what ends the server's terminal or process group leaves the worker alone.
-        { cwd: place.dataFolder, env: place.environment, detached: true, stdio: ['pipe', 'pipe', log] }
+        {
+          cwd: place.dataFolder,
+          env: { ...place.environment, ...place.transferEnvironment },
+          detached: true,
+          stdio: ['pipe', 'pipe', log]
+        }
       );
     } finally {
       closeSync(log);
