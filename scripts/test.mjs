@@ -22,6 +22,7 @@ const suites = {
   },
   bench: { report: 'junit', command: nodeTest('bench/**/*.test.mjs') },
   scripts: { report: 'junit', command: nodeTest('scripts/**/*.test.mjs') },
+  'test-cluster': { report: 'junit', command: nodeTest('hub-config/**/*.test.mjs') },
   wheels: { report: 'steps', command: (report) => [nodeProgram('node'), ['scripts/test-wheels.mjs', report]] },
   ui: {
     report: 'playwright',
