@@ -197,6 +197,22 @@ function bodies(place: () => Place): void {
       expect(await next(dataset)).toMatchObject({ number: 2, shardCount: 1, indexing: { state: 'ready' } });
     });
 
+    test('leaves nothing in the store where its dataset is removed while it is uploaded', async () => {
+      write(Object.fromEntries(Array.from({ length: 20 }, (_, n) => [`${n}.txt`, String(n)])));
+      write({ 'large.bin': '' });
+      truncateSync(file('large.bin'), 60_000_000);
+      const dataset = await server.call('createDataset', {
+        body: { name: 'data', source: folder({ upload: true }) }
+      });
+      const params = { versionId: dataset.latestVersion.id };
+      while (!(await server.call('getDatasetVersion', { params })).indexing.doneBytes) {
+        await new Promise(setImmediate);
+      }
+      await server.call('deleteDataset', { params: { datasetId: dataset.id } });
+      await server.restart();
+      for (let n = 0; n < 20; n++) expect(await place().isMarked(uploaded(dataset, String(n)), '')).toBe(false);
+    });
+
     test('is removed from the store with its dataset; the folder stays', async () => {
       write({ 'a.txt': 'a' });
       const dataset = await register(folder({ upload: true }));
@@ -382,6 +398,11 @@ describe('datasets on local objects', () => {
     mark: async (key) => markOf(key)!,
     isMarked: async (key, mark) => (mark === '' ? markOf(key) !== undefined : markOf(key) === mark)
   }));
+
+  test('what is half written is no data', async () => {
+    writeFileSync(at('.incoming/part'), 'half');
+    expect(await refusal(prefix('.incoming'))).toMatchObject({ code: 'FOLDER_EMPTY' });
+  });
 
   test('a name that is no key is refused', async () => {
     mkdirSync(at('ds'), { recursive: true });

@@ -28,7 +28,7 @@ export class DataBuckets {
 
   /** Names that may be asked for, that of the server's own objects first. */
   get names(): string[] {
-    return [...(this.ownName === null ? [] : [this.ownName]), ...this.others.keys()];
+    return [...new Set([...(this.ownName === null ? [] : [this.ownName]), ...this.others.keys()])];
   }
 
   /**

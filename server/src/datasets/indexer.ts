@@ -119,8 +119,15 @@ export class Indexer {
     } finally {
       clearInterval(telling);
       await told;
+      await this.#sweepAfter(version);
     }
     await this.complete(version);
+  }
+
+  /** Removes what was uploaded of a dataset after its removal had removed what was there. */
+  async #sweepAfter({ datasetId, root }: StoredVersion): Promise<void> {
+    if (root.kind !== 'store' || (await this.datasets.find(datasetId)) !== undefined) return;
+    await this.objects.deletePrefix(uploadPrefix(datasetId));
   }
 
   /** How the objects of a version are taken in; undefined for derivatives, which are known as they are made. */
@@ -153,11 +160,7 @@ export class Indexer {
         await this.datasets.updateVersion(transaction, versionId, { indexingDone: done });
         return (await this.datasets.getVersion(versionId, transaction)) === undefined;
       });
-      if (gone) {
-        // What was uploaded after the objects of the dataset were removed.
-        if (version.root.kind === 'store') await this.objects.deletePrefix(uploadPrefix(version.datasetId));
-        return false;
-      }
+      if (gone) return false;
       await turn();
     }
   }

@@ -179,7 +179,7 @@ export class LocalObjectStore implements ObjectStore {
     isListed: (name: string) => boolean
   ): Promise<string[]> {
     const path = folder === '' ? this.#root : join(this.#root, folder.slice(0, -1));
-    if (!(await this.#isPlain(path))) return [];
+    if (folder.startsWith(`${incoming}/`) || !(await this.#isPlain(path))) return [];
     const entries = await readdir(path, { withFileTypes: true }).catch((error: unknown) => {
       if (isAbsent(error)) return [];
       throw error;
