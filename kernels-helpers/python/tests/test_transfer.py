@@ -361,7 +361,7 @@ def _log_of(pod, wave: Wave, index: int) -> str:
 
 def test_a_pod_that_is_ended_says_what_it_knows(wave: Wave) -> None:
     wave.plan_command(
-        ["sh", "-c", '[ "$LABSCALE_TASK" = 0 ] || { echo before; sleep 60; }; echo x > "$LABSCALE_OUTPUT/r"']
+        ["sh", "-c", '[ "$LABSCALE_TASK" = 0 ] || (echo before; sleep 60); echo x > "$LABSCALE_OUTPUT/r"']
     )
     wave.submit([[wave.order(index) for index in range(3)]])
     pod = wave.pod()
@@ -430,7 +430,7 @@ def test_a_bad_line_makes_it_slower_and_nothing_else(wave: Wave) -> None:
     content = os.urandom(3 * PART_BYTES)
     wave.plan_command(COPY)
     wave.submit([[wave.order(0, shard=wave.shard("large", content)), wave.order(1)]])
-    proxy.cuts = [0, 120, 5_000_000, 700, 0, 0, 9_000_000, 50, 10, 400, 0, 30] * 2
+    proxy.cuts = [0, 120, 5_000_000, 700, 0, 0, 9_000_000, 50, 10, 400, 0, 30]
     proxy.delay = 0.005
     try:
         assert wave.pod(port=proxy.port).wait() == 0

@@ -150,7 +150,7 @@ class ObjectStore:
             _judge(answer, key, ())
 
         try:
-            self._persist(attempt, key)
+            self._persist(attempt, key, lambda: done)
         except _SinkFailed as failed:
             raise failed.error from None
 
@@ -188,14 +188,18 @@ class ObjectStore:
     ) -> Answer:
         return exchange(request, self.place, self._credentials.current(), self._connections, take)
 
-    def _persist(self, attempt: Callable[[], T], what: str) -> T:
+    def _persist(self, attempt: Callable[[], T], what: str, progress: Callable[[], int] = lambda: 0) -> T:
         tries = self.patience.start()
+        reached = progress()
         while True:
             try:
                 return attempt()
             except Stale:
                 continue
             except Broken as error:
+                if progress() > reached:
+                    # A bad line, and no store that is away.
+                    tries, reached = self.patience.start(), progress()
                 if not tries.may_go_on():
                     raise StoreAway(f"{what}: the object store cannot be reached ({error})") from None
             except CredentialsRefused:

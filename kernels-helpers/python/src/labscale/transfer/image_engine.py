@@ -11,7 +11,6 @@ import threading
 import time
 from typing import Any
 
-from labscale.alive import has_died
 from labscale.child import signal_name
 from labscale.claim import now
 from labscale.contract import as_typed
@@ -24,7 +23,6 @@ from labscale.transfer.hearing import Hearing, Name
 from labscale.transfer.said import Said, check_path
 
 LOOK_SECONDS = 0.02
-ALIVE_SECONDS = 0.5
 LOG_TAIL_BYTES = 8 * 1024
 LAST_READS = 1000
 
@@ -48,6 +46,7 @@ class ImageEngine:
         self._plan = plan
         self._hearing = hearing
         self._orders: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._life = select.poll()
         self._number = 0
         self._peak = 0
 
@@ -67,14 +66,16 @@ class ImageEngine:
         try:
             with self._root.folder("turn") as folder:
                 # Opened for both, so that neither end ever waits for the other.
-                flags = os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
-                orders = os.open("orders", flags, dir_fd=folder.fd)
-                output = os.open("log", flags, dir_fd=folder.fd)
+                flags = os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+                orders = os.open("orders", os.O_RDWR | flags, dir_fd=folder.fd)
+                output = os.open("log", os.O_RDWR | flags, dir_fd=folder.fd)
+                self._life.register(os.open("life", os.O_RDONLY | flags, dir_fd=folder.fd), 0)
+            os.write(orders, b"hello\n")
             self._hearing.ready()
             while (order := self._orders.get()) is not None:
                 self._do(order, orders, output)
             os.write(orders, b"finish\n")
-            while not self._is_dead():
+            while not self._has_died():
                 time.sleep(LOOK_SECONDS)
             self._hearing.gone("its program ended")
         except OSError as error:
@@ -127,7 +128,6 @@ class ImageEngine:
             raise AttemptFailure("worker-lost", f"the shared folder cannot be used: {error}") from None
 
     def _wait(self, output: int, log: CappedLog) -> turn.Result:
-        next_look = time.monotonic() + ALIVE_SECONDS
         while True:
             select.select([output], [], [], LOOK_SECONDS)
             log.read_from(output)
@@ -138,13 +138,13 @@ class ImageEngine:
                     if not log.read_from(output):
                         break
                 return result
-            if time.monotonic() > next_look:
-                if self._is_dead():
-                    raise _Died
-                next_look = time.monotonic() + ALIVE_SECONDS
+            if self._has_died():
+                log.read_from(output)
+                raise _Died
 
-    def _is_dead(self) -> bool:
-        return has_died(os.path.join(self._path, "turn", "program.alive"))
+    def _has_died(self) -> bool:
+        """Whether the script was there and is no more."""
+        return bool(self._life.poll(0))
 
     def _judge(self, order: dict[str, Any], result: turn.Result, seconds: float, log: CappedLog) -> Said:
         code = result.code

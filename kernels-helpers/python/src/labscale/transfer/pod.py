@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import signal
@@ -33,6 +34,7 @@ from labscale.transfer.live_log import LiveLog
 from labscale.transfer.orders import Order, read_pack
 from labscale.transfer.said import Said
 from labscale.transfer.shelf import Shelf
+from labscale.transfer.turn import end_turns
 from labscale.transfer.worker_engine import WorkerEngine
 
 DONE, SOME_FAILED, AGAIN = 0, 65, 75
@@ -40,7 +42,7 @@ AT_ONCE = 4
 TICK_SECONDS = 0.25
 STOP_SECONDS = 3.0
 LAST_SECONDS = 8.0
-LEAVE_SECONDS = 30.0
+LEAVE_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -368,4 +370,7 @@ def main(root: str, environment: Mapping[str, str]) -> int:
         print(error, file=sys.stderr, flush=True)
     except (KeyError, ValueError) as error:
         print(f"the pod is not set up right: {error}", file=sys.stderr, flush=True)
+    finally:
+        with contextlib.suppress(OSError), Folder.at(root) as folder:
+            end_turns(folder)
     return AGAIN

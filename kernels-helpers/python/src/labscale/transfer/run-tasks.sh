@@ -3,15 +3,40 @@
 bb=${LABSCALE_BUSYBOX:-/labscale/bin/busybox}
 root=${LABSCALE_ROOT:-/labscale}
 turn=$root/turn
-carrier=$root/channel.sock.alive
 unset LABSCALE_BUSYBOX LABSCALE_ROOT
+program=
 
-# Locked before anybody can see it, for as long as this shell lives.
-exec 9>"$turn/program.new"
-"$bb" flock -x 9
-"$bb" mv "$turn/program.new" "$turn/program.alive"
-# Opened for writing too, so that the open does not wait and a reading never finds the end.
+# A name without a folder would be one of the shell's own commands before it is one of the image's.
+case $1 in
+*/*) ;;
+*)
+  name=$1
+  found="$name: not found in $PATH"
+  set -f
+  IFS=:
+  for folder in $PATH; do
+    if [ -f "${folder:-.}/$name" ] && [ -x "${folder:-.}/$name" ]; then
+      found=${folder:-.}/$name
+      break
+    fi
+  done
+  unset IFS
+  set +f
+  shift
+  set -- "$found" "$@"
+  ;;
+esac
+
+# Open for as long as this shell lives: its end is the end of this pipe.
+exec 9<>"$turn/life"
+# The first word says that the other side has opened its end. Until then the pipe is ours too, so that nothing waits.
 exec 8<>"$turn/orders"
+waited=0
+until read -r -t 2 number <&8; do
+  waited=$((waited + 2))
+  if [ -e "$turn/over" ] || [ $waited -gt 600 ]; then exit 75; fi
+done
+exec 7<"$turn/orders" 8<&-
 
 end_processes() {
   # As the first process of the container, this ends all the others; anywhere else it would end the machine's.
@@ -36,22 +61,13 @@ measure() {
   [ -r $events ] && while read -r name value; do [ "$name" = oom_kill ] && kills=$value; done <$events
 }
 
-waited=0
-while :; do
-  if ! read -r -t 2 number seconds <&8; then
-    waited=$((waited + 2))
-    if [ -e "$carrier" ]; then
-      "$bb" flock -s -n "$carrier" "$bb" true && exit 75
-    elif [ $waited -gt 600 ]; then
-      exit 75
-    fi
-    continue
-  fi
+# The end of the orders without a word is the end of the other side, and nobody is left to publish.
+while read -r number seconds <&7; do
   [ "$number" = finish ] && exit 0
   measure
   before="$cpu $kills"
   # The one that waits for the time to pass is a child of the program's and not the other way round.
-  "$bb" timeout -s KILL "$seconds" "$@" </dev/null >"$turn/log" 2>&1 8<&- 9<&- &
+  "$bb" timeout -s KILL "$seconds" "$@" </dev/null >"$turn/log" 2>&1 7<&- 9<&- &
   program=$!
   wait $program
   code=$?
@@ -61,3 +77,4 @@ while :; do
   echo "$number $code $before $cpu $kills $peak" >"$turn/result.new"
   "$bb" mv "$turn/result.new" "$turn/result"
 done
+exit 75

@@ -1,8 +1,9 @@
 """The folder over which tasks are handed to `run-tasks.sh` in a container of somebody else's image.
 
 `task/{in,out,params.json}` are what the program sees as /in, /out and /params.json. `turn/` has
-`orders` (a pipe: `number seconds`, or `finish`), `log` (a pipe of what the program prints), `result` (a file
-that says how the program ended) and `program.alive` (locked while the script lives).
+`orders` (a pipe: `hello` once, then `number seconds`, at last `finish`), `log` (a pipe of what the program
+prints), `life` (a pipe that the script holds open while it lives), `result` (a file that says how the program
+ended) and `over` (a file: nothing will be ordered any more).
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def prepare(root: Folder) -> None:
     with root.folder("task") as task:
         task.write("params.json", b"{}\n")
     with root.folder("turn") as turn:
-        for name in ("orders", "log"):
+        for name in ("orders", "log", "life"):
             turn.remove(name)
             os.mkfifo(name, 0o600, dir_fd=turn.fd)
 
@@ -70,6 +71,12 @@ def take_outputs(root: Folder, attempt: Folder) -> None:
     with root.folder("task", "out") as source, attempt.folder("out", create=True) as target:
         for name in source.names():
             os.rename(name, name, src_dir_fd=source.fd, dst_dir_fd=target.fd)
+
+
+def end_turns(root: Folder) -> None:
+    """For a script that has not heard of us yet."""
+    with contextlib.suppress(OSError), root.folder("turn") as turn:
+        turn.write("over", b"")
 
 
 def read_result(root: Folder) -> Result | None:

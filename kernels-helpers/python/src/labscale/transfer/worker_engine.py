@@ -22,6 +22,7 @@ class WorkerEngine:
         self._lock = threading.Lock()
         self._talk: Talk | None = None
         self._waiting: list[dict[str, Any]] = []
+        self._is_finished = False
 
     def start(self) -> None:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -46,6 +47,8 @@ class WorkerEngine:
             self._talk = talk
             for order in self._waiting:
                 talk.run(order)
+            if self._is_finished:
+                talk.finish()
         talk.listen()
 
     def run(self, order: dict[str, Any]) -> None:
@@ -60,5 +63,7 @@ class WorkerEngine:
             self._talk.stop(name)
 
     def finish(self) -> None:
-        if self._talk is not None:
-            self._talk.finish()
+        with self._lock:
+            self._is_finished = True
+            if self._talk is not None:
+                self._talk.finish()
