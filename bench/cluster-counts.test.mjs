@@ -99,7 +99,10 @@ test('what a shard costs beside its program follows from the times of its pod', 
 
 test('played pods list a journal only when its pod has ended, in pages, in the order of the keys', () => {
   const ended = [2, 10, 1];
-  const answerOf = playPods((runId) => (runId === 'run-1' ? ended : []));
+  const answerOf = playPods(
+    (runId) => (runId === 'run-1' ? ended : []),
+    () => 11
+  );
   const list = (query) =>
     answerOf('GET', '', new URLSearchParams({ 'list-type': '2', prefix: 'runs/run-1/waves/1/pods/', ...query })).body;
   const keysOf = (xml) => [...xml.matchAll(/pods\/(\d+)\.json/g)].map(([, pack]) => Number(pack));
@@ -111,7 +114,10 @@ test('played pods list a journal only when its pod has ended, in pages, in the o
 });
 
 test('played pods answer for their run only, and pass on what the server writes', () => {
-  const answerOf = playPods(() => []);
+  const answerOf = playPods(
+    () => [],
+    () => 11
+  );
   const none = new URLSearchParams();
   assert.equal(answerOf('GET', 'runs/run-1/plan.json', none), undefined);
   assert.equal(answerOf('PUT', 'runs/run-1/waves/1/orders', none), undefined);
@@ -120,6 +126,12 @@ test('played pods answer for their run only, and pass on what the server writes'
   assert.deepEqual([claim.runId, claim.index, claim.state], ['run-1', 7, 'succeeded']);
   const out = answerOf('HEAD', 'runs/run-1/attempts/7/1/out/total.txt', none);
   assert.equal(out.body.length, claim.objects[0].sizeBytes);
+  const outputs = answerOf('GET', '', new URLSearchParams({ 'list-type': '2', prefix: 'runs/run-1/attempts/' })).body;
+  const sizes = [...outputs.matchAll(/attempts\/\d+\/1\/out\/total\.txt<\/Key><ETag>[^<]*<\/ETag><Size>(\d+)</g)];
+  assert.deepEqual(
+    sizes.map(([, size]) => Number(size)),
+    Array(11).fill(claim.objects[0].sizeBytes)
+  );
 });
 
 /** An entry as the proxy writes it down; `at` in milliseconds, each lasting one. */

@@ -31,7 +31,10 @@ export function measure({ few, tasks, many, pairs, pods }) {
     const cluster = await openCluster(atEnd, { pretended: true });
     const done = new Map();
     const proxy = await startStoreProxy(cluster.s3.endpoint, {
-      answerOf: playPods((runId) => done.get(runId)?.packs ?? [])
+      answerOf: playPods(
+        (runId) => done.get(runId)?.packs ?? [],
+        (runId) => done.get(runId)?.taskCount ?? 0
+      )
     });
     atEnd(proxy.close);
     atEnd(
@@ -68,7 +71,7 @@ export function measure({ few, tasks, many, pairs, pods }) {
           const count = await cluster.countServerRequests();
           const start = performance.now();
           const run = await createRun(server, promotion);
-          done.set(run.id, { packs: [], fresh: newIndexes() });
+          done.set(run.id, { packs: [], fresh: newIndexes(), taskCount: run.taskCount });
           const isGone = cluster.jobGone(ofRun(run.id));
           const { at } = await cluster.jobComplete(ofRun(run.id));
           const { taskCount, counts } = await untilRun(server, run.id, ['succeeded']);

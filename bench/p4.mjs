@@ -30,7 +30,10 @@ export function measure({ tasks, runs, pods }) {
     const cluster = await openCluster(atEnd, { pretended: true });
     let watched = { runId: '', ended: new Map(), bare: new Map() };
     const proxy = await startStoreProxy(cluster.s3.endpoint, {
-      answerOf: playPods((runId) => (runId === watched.runId ? watched.ended.keys() : []))
+      answerOf: playPods(
+        (runId) => (runId === watched.runId ? watched.ended.keys() : []),
+        () => tasks
+      )
     });
     atEnd(proxy.close);
     const { server, project } = await startClusterServer(cluster, folder, atEnd, {

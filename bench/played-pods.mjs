@@ -1,9 +1,10 @@
 /**
  * What the pods of a run would have left in the store, for pods that only pretend to run: a journal each, the claim of its
  * one task, and one object. It is made up when it is asked for, so that the machine that is measured does not also do the
- * work of the pods. `hasEnded(runId, pack)` says whose pods are done: a journal is in a list no sooner than that.
+ * work of the pods. `endedOf(runId)` gives the packs whose pods are done: a journal is in a list no sooner than that;
+ * `tasks(runId)` is how many there are.
  */
-export function playPods(hasEnded) {
+export function playPods(endedOf, tasks) {
   const digest = `sha256:${'0'.repeat(64)}`;
   const etag = '"00000000000000000000000000000000"';
   const output = Buffer.from('0\n');
@@ -25,23 +26,41 @@ export function playPods(hasEnded) {
     body: JSON.stringify(value)
   });
 
-  function journals(runId, packs, query) {
-    const prefix = `runs/${runId}/waves/1/pods/`;
+  function page(keys, query) {
     const after = query.get('start-after') ?? '';
-    const keys = [...packs].map((pack) => `${prefix}${pack}.json`).filter((key) => key > after);
-    const page = keys.sort().slice(0, Number(query.get('max-keys') ?? 1_000));
-    const contents = page.map((key) => `<Contents><Key>${key}</Key><ETag>${etag}</ETag><Size>1</Size></Contents>`);
+    const rest = keys.filter(({ key }) => key > after).sort((a, b) => (a.key < b.key ? -1 : 1));
+    const shown = rest.slice(0, Number(query.get('max-keys') ?? 1_000));
+    const contents = shown.map(
+      ({ key, size }) => `<Contents><Key>${key}</Key><ETag>${etag}</ETag><Size>${size}</Size></Contents>`
+    );
     return {
       status: 200,
       headers: { 'content-type': 'application/xml' },
-      body: `<ListBucketResult><IsTruncated>${page.length < keys.length}</IsTruncated>${contents.join('')}</ListBucketResult>`
+      body: `<ListBucketResult><IsTruncated>${shown.length < rest.length}</IsTruncated>${contents.join('')}</ListBucketResult>`
     };
+  }
+
+  function list(runId, folder, query) {
+    const prefix = `runs/${runId}/${folder}/`;
+    if (folder !== 'attempts') {
+      return page(
+        [...endedOf(runId)].map((pack) => ({ key: `${prefix}${pack}.json`, size: 1 })),
+        query
+      );
+    }
+    const files = ['lease.json', 'log', 'out/total.txt', 'report.json'];
+    const keys = Array.from({ length: tasks(runId) }, (_, index) =>
+      files.map((file) => ({ key: `${prefix}${index}/1/${file}`, size: output.length }))
+    );
+    return page(keys.flat(), query);
   }
 
   /** For `startStoreProxy`: what it answers in place of the store. */
   return function answerOf(method, key, query) {
-    const listed = query.has('list-type') && /^runs\/([^/]+)\/waves\/1\/pods\/$/.exec(query.get('prefix') ?? '');
-    if (listed) return journals(listed[1], hasEnded(listed[1]), query);
+    if (query.has('list-type')) {
+      const [, runId, folder] = /^runs\/([^/]+)\/(waves\/1\/pods|attempts)\/$/.exec(query.get('prefix')) ?? [];
+      return runId && list(runId, folder, query);
+    }
     if (method !== 'GET' && method !== 'HEAD') return undefined;
     const [, runId, rest] = /^runs\/([^/]+)\/(.+)$/.exec(key) ?? [];
     if (runId === undefined) return undefined;
