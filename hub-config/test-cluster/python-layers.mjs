@@ -19,7 +19,7 @@ import { programOf } from './packages.mjs';
 import { layerCache } from './places.mjs';
 
 const included = ['python3', 'python3-venv', 'ca-certificates'];
-const recipe = 2;
+const recipe = 3;
 const suite = () => /^VERSION_CODENAME=(\w+)$/m.exec(readFileSync('/etc/os-release', 'utf8'))[1];
 const baseKey = () => keyOf(suite(), process.arch, included);
 const baseRoot = () => join(layerCache, `base-${baseKey()}`);
@@ -28,6 +28,15 @@ const helpers = join(checkout, 'kernels-helpers', 'python', 'src', 'labscale');
 
 const inBase = (program, args, env = {}) =>
   run('/usr/sbin/chroot', [baseRoot(), program, ...args], { env: { HOME: '/tmp', PATH: '/usr/bin:/bin', ...env } });
+
+/**
+ * Compile the Python files below folders of the base system. The root of a container is read-only: what is not compiled here is
+ * compiled anew by every process. The usual compiled file is good only beside a source of the same age, and layers have no ages.
+ */
+const compile = (folders, options = []) =>
+  inBase('/usr/bin/python3', [
+    ...['-m', 'compileall', '-q', '-f', '-j', '0', '--invalidation-mode', 'unchecked-hash', ...options, ...folders]
+  ]);
 
 async function ensureBaseRoot() {
   if (existsSync(baseRoot())) return;
@@ -43,10 +52,12 @@ async function ensureBaseRoot() {
 }
 
 /** Debian with Python. */
-export const baseLayer = () => layer('base', baseKey(), collectBase, { takesLong: true });
+export const baseLayer = () => layer('base', keyOf(recipe, baseKey()), collectBase, { takesLong: true });
 
 async function collectBase() {
   await ensureBaseRoot();
+  const libraries = readdirSync(join(baseRoot(), 'usr/lib')).filter((name) => name.startsWith('python3'));
+  await compile(libraries.map((name) => `/usr/lib/${name}`));
   const emptied = ['dev', 'proc', 'sys', 'run', 'tmp', 'opt', 'var/cache/apt', 'var/lib/apt/lists', 'var/log'];
   const unread = ['usr/share/doc', 'usr/share/man', 'usr/share/locale', 'usr/share/info'];
   return { root: baseRoot(), paths: ['.'], exclude: [...emptied, ...unread].map((path) => `./${path}/*`) };
@@ -96,8 +107,9 @@ async function installPackages(requirements) {
   }
   try {
     await inBase('/usr/bin/python3', ['-m', 'venv', packagesFolder]);
-    const pip = ['-m', 'pip', 'install', '-q', '-c', '/tmp/constraints.txt', ...requirements];
+    const pip = ['-m', 'pip', 'install', '-q', '--no-compile', '-c', '/tmp/constraints.txt', ...requirements];
     await inBase(`${packagesFolder}/bin/python`, pip, env);
+    await compile([`${packagesFolder}/lib`], ['-x', '/tests/']);
   } finally {
     for (const path of ['/etc/resolv.conf', '/etc/pip.conf', '/tmp/authorities.pem', '/tmp/constraints.txt'])
       rmSync(inside(path), { force: true });
@@ -128,10 +140,7 @@ export function labscaleLayer() {
     rmSync(outside, { recursive: true, force: true });
     const package_ = join(outside, 'usr/lib/python3/dist-packages/labscale');
     for (const [path] of files) cpSync(join(helpers, path), join(package_, path));
-    // The root of a container is read-only: what is not compiled here is compiled anew by every process.
-    await inBase('/usr/bin/python3', [
-      ...['-m', 'compileall', '-q', '--invalidation-mode', 'unchecked-hash', '-s', staging, '-p', '/', staging]
-    ]);
+    await compile([staging], ['-s', staging, '-p', '/']);
     mkdirSync(join(outside, 'opt/labscale/bin'), { recursive: true });
     copyFileSync(busybox, join(outside, 'opt/labscale/bin/busybox'));
     return { root: outside, paths: ['opt', 'usr'] };
