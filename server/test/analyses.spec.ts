@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Contract } from '@labscale/schema';
 import { codeCell, notebookOf } from './notebooks.js';
-import { startTestServer, type TestServer } from './test-server.js';
+import { startTestServer, testOnDisk, type TestServer } from './test-server.js';
 
 let server: TestServer;
 beforeEach(async () => {
@@ -28,7 +28,7 @@ const contractOf = (more: Partial<Contract> = {}): Contract => ({
 });
 
 describe('notebooks', () => {
-  test('are registered with what their cell says, and stored without outputs', async () => {
+  testOnDisk('are registered with what their cell says, and stored without outputs', async () => {
     const notebook = notebookOf(cell);
     const code = notebook.cells[2] as ReturnType<typeof codeCell>;
     code.outputs = [{ output_type: 'stream', name: 'stdout', text: 'secret' }];

@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Dataset, DatasetVersion, ServerEvent, Shard } from '@labscale/schema';
-import { startTestServer, type Input, type TestServer } from './test-server.js';
+import { startTestServer, type Input, testOnDisk, type TestServer } from './test-server.js';
 
 let server: TestServer;
 beforeEach(async () => {
@@ -140,23 +140,26 @@ describe('registering', () => {
     expect((await shardsOf(whole)).map(({ key }) => key)).toEqual(['data/link.txt', 'data/real/a.txt']);
   });
 
-  test('the manifest lies in the store under its digest, and is the same for the same data elsewhere', async () => {
-    write({ 'a.txt': 'a', 'b.txt': 'b' });
-    const { id, latestVersion } = await register();
-    const [hex] = readdirSync(join(server.config.dataFolder, 'objects/datasets', id, 'versions'));
-    const manifest = readFileSync(
-      join(server.config.dataFolder, 'objects/datasets', id, 'versions', hex ?? ''),
-      'utf8'
-    );
-    expect(`sha256:${hex?.replace('.json', '')}`).toBe(latestVersion.digest);
-    expect(sha256(manifest)).toBe(latestVersion.digest);
-    expect(JSON.parse(manifest)).toMatchObject({ version: 1, shards: [{ key: 'a.txt' }, { key: 'b.txt' }] });
-    mkdirSync(join(server.project, 'copy'));
-    for (const name of ['b.txt', 'a.txt']) writeFileSync(join(server.project, 'copy', name), name[0]!);
-    expect((await register({ path: join(server.project, 'copy') }, 'copy')).latestVersion.digest).toBe(
-      latestVersion.digest
-    );
-  });
+  testOnDisk(
+    'the manifest lies in the store under its digest, and is the same for the same data elsewhere',
+    async () => {
+      write({ 'a.txt': 'a', 'b.txt': 'b' });
+      const { id, latestVersion } = await register();
+      const [hex] = readdirSync(join(server.config.dataFolder, 'objects/datasets', id, 'versions'));
+      const manifest = readFileSync(
+        join(server.config.dataFolder, 'objects/datasets', id, 'versions', hex ?? ''),
+        'utf8'
+      );
+      expect(`sha256:${hex?.replace('.json', '')}`).toBe(latestVersion.digest);
+      expect(sha256(manifest)).toBe(latestVersion.digest);
+      expect(JSON.parse(manifest)).toMatchObject({ version: 1, shards: [{ key: 'a.txt' }, { key: 'b.txt' }] });
+      mkdirSync(join(server.project, 'copy'));
+      for (const name of ['b.txt', 'a.txt']) writeFileSync(join(server.project, 'copy', name), name[0]!);
+      expect((await register({ path: join(server.project, 'copy') }, 'copy')).latestVersion.digest).toBe(
+        latestVersion.digest
+      );
+    }
+  );
 
   test('what happens is told as events', async () => {
     write({ 'a.txt': 'a' });
@@ -382,7 +385,7 @@ describe('a restart', () => {
       .execute();
   };
 
-  test('goes on with the reading of files', async () => {
+  testOnDisk('goes on with the reading of files', async () => {
     write(Object.fromEntries(Array.from({ length: 450 }, (_, n) => [`${n}.txt`, String(n)])));
     const dataset = await register();
     await unread(dataset);
@@ -408,7 +411,7 @@ describe('a restart', () => {
     expect(await settled(latestVersion.id)).toMatchObject({ shardCount: 900, indexing: { state: 'ready', done: 900 } });
   });
 
-  test('a file that has gone fails the version, which says so; the next version mends it', async () => {
+  testOnDisk('a file that has gone fails the version, which says so; the next version mends it', async () => {
     write({ 'a.txt': 'a', 'b.txt': 'b' });
     const dataset = await register();
     await unread(dataset);
@@ -578,7 +581,7 @@ describe('objects', () => {
     expect((await get({ range: 'bytes=2-4', 'if-range': etag })).body).toBe('234');
   });
 
-  test('only as they were registered', async () => {
+  testOnDisk('only as they were registered', async () => {
     const changed = async () => JSON.parse((await get()).body) as { code: string };
     const path = file('it’s (1)/a.svg');
     utimesSync(path, 0, 0);
@@ -593,7 +596,7 @@ describe('objects', () => {
     expect(await changed()).toMatchObject({ code: 'DATASET_CHANGED' });
   });
 
-  test('a link put in the place of a file or folder since then leads nowhere', async () => {
+  testOnDisk('a link put in the place of a file or folder since then leads nowhere', async () => {
     const outside = join(server.project, 'outside');
     renameSync(file('it’s (1)'), outside);
     symlinkSync(outside, file('it’s (1)'));
@@ -652,7 +655,7 @@ describe('a dataset', () => {
     );
   });
 
-  test('can be forgotten, with its shards, queries and manifest; the data stay', async () => {
+  testOnDisk('can be forgotten, with its shards, queries and manifest; the data stay', async () => {
     write({ 'sub-1.txt': 'a' });
     const dataset = await register();
     await server.call('createQuery', { params: { datasetId: dataset.id }, body: { name: 'q', filter: 'sub=1' } });

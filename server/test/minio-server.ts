@@ -166,8 +166,9 @@ export async function startMinio(options: MinioOptions = {}): Promise<MinioServe
     child = started;
     const until = Date.now() + readyWithinMs;
     for (;;) {
-      // Of the users too: the credentials are read after the server answers that it lives.
-      const answer = await askSigned(root, { method: 'GET', path: '/' }).catch(() => undefined);
+      // Of its users and policies, which it reads after it answers that it lives.
+      const path = '/minio/admin/v3/list-canned-policies';
+      const answer = await askSigned(root, { method: 'GET', path }).catch(() => undefined);
       if (answer?.status === 200) return;
       if (started.exitCode !== null || Date.now() > until) throw new Error(`MinIO did not start: ${said}`);
       await new Promise((give) => setTimeout(give, 50));

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -11,7 +12,8 @@ import { buildApp } from '../src/app.js';
 import { compose, type Services } from '../src/compose.js';
 import { readConfig, type Config } from '../src/config.js';
 import { openMetadata, type Metadata } from '../src/metadata/database.js';
-import { startMinio } from './minio-server.js';
+import { createBucket, createUser, serverPolicy } from './minio-admin.js';
+import { startMinio, type MinioServer } from './minio-server.js';
 import { clearCluster, cluster, clusterEnvironment, isOnCluster } from './test-cluster.js';
 
 export type UserName = 'ana' | 'ben';
@@ -82,11 +84,29 @@ export function urlOf(id: OperationId, input: Input = {}): string {
   return `${apiPrefix}${path}${query.size > 0 ? `?${query.toString()}` : ''}`;
 }
 
+/** The same bodies over objects in a bucket: one MinIO for the tests of a file. */
+const onMinio = process.env['LABSCALE_TEST_OBJECTS'] === 'minio';
+/** For what is about files in the folder of the store, or is read where it lies only there. */
+export const testOnDisk = onMinio ? test.skip : test;
+let shared: Promise<MinioServer> | undefined;
+if (onMinio) afterAll(async () => await (await shared)?.stop());
+
+/** The variables of a bucket that nobody else uses, nor its user. */
+async function bucketOfItsOwn(): Promise<Record<string, string>> {
+  const { root, environment } = await (shared ??= startMinio());
+  const bucket = `labscale-${randomUUID()}`;
+  const secretKey = randomUUID();
+  await createBucket(root, bucket);
+  await createUser(root, { accessKey: bucket, secretKey, policy: serverPolicy(bucket) });
+  return {
+    ...environment,
+    ...{ LABSCALE_S3_BUCKET: bucket, LABSCALE_S3_ACCESS_KEY: bucket, LABSCALE_S3_SECRET_KEY: secretKey }
+  };
+}
+
 export async function startTestServer(environment: Record<string, string> = {}): Promise<TestServer> {
   const project = await mkdtemp(join(tmpdir(), 'labscale-test-'));
-  // The same bodies over objects in a bucket; the store is as short-lived as the project.
-  const asked = process.env['LABSCALE_TEST_OBJECTS'] === 'minio' && environment['LABSCALE_OBJECTS'] === undefined;
-  const minio = asked ? await startMinio() : undefined;
+  const inBucket = onMinio && environment['LABSCALE_OBJECTS'] === undefined;
   const onCluster = isOnCluster && environment['LABSCALE_RUNNER'] === undefined ? cluster : undefined;
   const config = readConfig({
     LABSCALE_PROJECT: project,
@@ -94,7 +114,7 @@ export async function startTestServer(environment: Record<string, string> = {}):
     LABSCALE_PYTHON: resolve('../.venv/bin/python'),
     LABSCALE_CPUS: '2',
     LABSCALE_MEMORY_BYTES: String(2 ** 32),
-    ...minio?.environment,
+    ...(inBucket ? await bucketOfItsOwn() : {}),
     ...(onCluster && (await clusterEnvironment(onCluster, project))),
     ...environment
   });
@@ -170,7 +190,6 @@ export async function startTestServer(environment: Record<string, string> = {}):
         datasets.map(({ id }) => id)
       );
     }
-    await minio?.stop();
     await rm(project, { recursive: true, force: true });
   };
   return server;
