@@ -169,9 +169,13 @@ test('bytes of shards and of outputs are counted in both directions, and nothing
     entry('GET', 'datasets/d/objects/x', 0, { bytesOut: 5 }),
     entry('PUT', 'runs/r/attempts/3/1/out/a/b', 1, { bytesIn: 7 }),
     entry('PUT', 'runs/r/plan.json', 2, { bytesIn: 1_000 }),
+    // The digests of what was published, as a dataset version.
+    entry('PUT', 'datasets/d/versions/x.json', 2, { bytesIn: 100 }),
     entry('GET', '', 3, { isList: true, prefix: 'datasets/d/', bytesOut: 100 })
   ];
-  assert.equal(shardBytes(log, 'r').bytes, 12);
+  const { bytes, byKind } = shardBytes(log, 'r');
+  assert.equal(bytes, 12);
+  assert.equal(byKind['PUT datasets/#/versions'], 1);
 });
 
 test('an output that is written twice and a copy in the store are seen; a refused PUT is neither', () => {

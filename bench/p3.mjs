@@ -52,7 +52,7 @@ export function measure({ few, many, pairs }) {
       const answered = performance.now();
       const { object, at } = await seen;
       if (!ofRun(run.id)(object.metadata.name)) throw new Error(`${object.metadata.name} is of another run`);
-      const plan = await store.get(`runs/${run.id}/plan.json`);
+      const manifest = await store.get(`runs/${run.id}/waves/1/orders`);
       const isGone = cluster.jobGone(ofRun(run.id));
       await server.call('stopRun', { params: { runId: run.id } });
       await untilRun(server, run.id, ['stopped']);
@@ -61,7 +61,7 @@ export function measure({ few, many, pairs }) {
         seconds: (Math.max(answered, at) - start) / 1_000,
         answer: (answered - start) / 1_000,
         job: object,
-        plan
+        manifest
       };
     }
 
@@ -94,7 +94,7 @@ export function measure({ few, many, pairs }) {
           spec
         };
         parts.job.push(await seconds(() => cluster.client.createJob(job)));
-        parts.manifest.push(await seconds(() => store.put(`bench/${name}`, last.plan)));
+        parts.manifest.push(await seconds(() => store.put(`bench/${name}`, last.manifest)));
         parts.commit.push(await seconds(async () => commits.commit()));
         await cluster.removeJob(name);
         await store.remove(`bench/${name}`);
@@ -109,7 +109,7 @@ export function measure({ few, many, pairs }) {
       details: {
         many: summary(larger),
         parts: Object.fromEntries(Object.entries(parts).map(([name, values]) => [name, summary(values)])),
-        planBytes: last.plan.length
+        manifestBytes: last.manifest.length
       },
       versions: await cluster.versions()
     };

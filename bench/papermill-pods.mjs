@@ -5,7 +5,8 @@ import { smoothingAnalysis, smoothingNotebook, smoothingSource } from './analyse
 import { bareJob } from './bare-job.mjs';
 import { openCluster } from './cluster.mjs';
 import { startClusterServer } from './cluster-run.mjs';
-import { interleave } from './measure.mjs';
+import { interleave, median, summary } from './measure.mjs';
+import { say } from './progress.mjs';
 import { promote, registerAnalysis, registerFolder } from './promote.mjs';
 import { benchFolder } from './repository.mjs';
 import { withScratch } from './scratch.mjs';
@@ -92,13 +93,19 @@ export function measure({ shards, pods, pairs }) {
     });
 
     let lastRun;
+    const unset = [];
+    const run = async (choice) => {
+      const gone = cluster.jobGone((other) => other.startsWith('labscale-'));
+      const { seconds, run } = await promote(server, { ...promotion, ...choice });
+      lastRun = run;
+      const { object } = await gone;
+      say(`${object.spec.completions} pods, ${seconds.toFixed(1)} s`);
+      return seconds;
+    };
     const { ours, peer, ratio, control } = await interleave(pairs, {
       ours: async () => {
-        const gone = cluster.jobGone((other) => other.startsWith('labscale-'));
-        const { seconds, run } = await promote(server, promotion);
-        lastRun = run;
-        await gone;
-        return seconds;
+        unset.push(await run({}));
+        return await run({ shardsPerPod: Math.ceil(shards / pods) });
       },
       peer: async () => {
         const complete = cluster.jobComplete((other) => other === name);
@@ -114,10 +121,10 @@ export function measure({ shards, pods, pairs }) {
       ours,
       peer,
       control,
-      figures: { ratio, speedup: 1 / ratio },
+      figures: { ratio, speedup: 1 / ratio, speedupUnset: median(peer.map((seconds, i) => seconds / unset[i])) },
       details: {
         millisecondsPerShard: { ours: (1_000 * ours[0]) / shards, peer: (1_000 * peer[0]) / shards },
-        pairs
+        oursUnset: summary(unset)
       },
       versions: await cluster.versions()
     };

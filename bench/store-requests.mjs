@@ -1,7 +1,7 @@
 /** What an object is, by its key; keys of a run without its id. */
 export function kindOf(key, runId) {
   const own = `runs/${runId}/`;
-  if (!key.startsWith(own)) return key === '' ? '' : `${key.split('/')[0]}/…`;
+  if (!key.startsWith(own)) return key.replace(/^(\w+)\/[^/]+\/(\w+)\/.*/, '$1/#/$2');
   return key
     .slice(own.length)
     .replace(/^(attempts)\/\d+\/\d+\/out\/.*/, '$1/#/#/out')
@@ -23,7 +23,8 @@ export function requestsByKind(log, runId) {
  * bookkeeping (plan, orders, journals, claims, reports, manifest) and not the analysis.
  */
 export function shardBytes(log, runId) {
-  const isShards = ({ key, isList }) => !isList && (/^datasets\//.test(key) || /\/attempts\/\d+\/\d+\/out\//.test(key));
+  const isShards = ({ key, isList }) =>
+    !isList && (/^datasets\/[^/]+\/objects\//.test(key) || /\/attempts\/\d+\/\d+\/out\//.test(key));
   const bytes = log.filter(isShards).reduce((sum, { bytesIn, bytesOut }) => sum + bytesIn + bytesOut, 0);
   return { bytes, requests: log.length, byKind: requestsByKind(log, runId) };
 }
