@@ -17,13 +17,16 @@ export function objectsOf({ config }: Pick<TestServer, 'config'>): ObjectStore {
   return config.s3 ? new S3ObjectStore(config.s3) : new LocalObjectStore(join(config.dataFolder, 'objects'));
 }
 
-/** A folder of small files, one a shard, registered and digested. */
-export async function makeDataset(server: Calls, count: number, name = 'numbers'): Promise<Dataset> {
+/** A folder of small files, one a shard, registered and digested; `upload` as the server has it, where it is left out. */
+export async function makeDataset(server: Calls, count: number, name = 'numbers', upload?: boolean): Promise<Dataset> {
   const folder = join(server.project, name);
   await mkdir(folder, { recursive: true });
   for (let index = 0; index < count; index++) await writeFile(join(folder, shardName(index)), `${index}\n`);
   const { id } = await server.call('createDataset', {
-    body: { name, source: { kind: 'folder', path: name, layout: 'file-per-shard' } }
+    body: {
+      name,
+      source: { kind: 'folder', path: name, layout: 'file-per-shard', ...(upload === undefined ? {} : { upload }) }
+    }
   });
   return await until(
     () => server.call('getDataset', { params: { datasetId: id } }),

@@ -16,7 +16,7 @@ let server: TestServer;
 let dataset: Dataset;
 beforeAll(async () => {
   server = await startTestServer();
-  dataset = await makeDataset(server, 40, 'numbers "quoted"');
+  dataset = await makeDataset(server, 40, 'numbers "quoted"', false);
 });
 afterAll(() => server.close());
 
@@ -64,7 +64,7 @@ describe('a cut', () => {
   });
 
   test('is kept as it was made, over a restart and over a change of the folder', async () => {
-    const changing = await makeDataset(server, 3, 'changing');
+    const changing = await makeDataset(server, 3, 'changing', false);
     const of = { datasetVersionId: changing.latestVersion.id, count: 3, seed: 1, name: 'kept' };
     const snippet = await cut(of);
     const params = { snippetId: snippet.id };
@@ -143,7 +143,7 @@ describe('the files of a snippet', () => {
     ['a link out of the folder, to the same bytes', leadOut]
   ])('are not given where one is %s', async (what, change) => {
     const name = `data that is ${what}`;
-    const { latestVersion } = await makeDataset(server, 1, name);
+    const { latestVersion } = await makeDataset(server, 1, name, false);
     const { id } = await cut({ datasetVersionId: latestVersion.id });
     await change(join(server.project, name));
     const response = await server.inject('getSnippetFiles', { params: { snippetId: id } });
