@@ -122,6 +122,7 @@ describe.each(implementations)('$name object store', ({ open }) => {
     }
     await store.put('nothing', Buffer.alloc(0));
     expect(await text(await store.read('nothing'))).toBe('');
+    expect(await codeOf(store.read('nothing', { start: 0 }))).toBe('RANGE_INVALID');
     const large = Buffer.alloc(3_000_000, 'abc');
     await store.put('large', large);
     expect((await buffer(await store.read('large'))).equals(large)).toBe(true);

@@ -204,6 +204,13 @@ describeWithMinio('the object store on MinIO', () => {
       expect((await problemOf(far.get('cut'))).code).toBe('STORE_UNAVAILABLE');
     });
 
+    test('without its length, or as the whole in place of a part, it is an error', async () => {
+      proxy.rule = ({ method }) => (method === 'GET' ? { kind: 'shorten-unseen', toBytes: 10 } : undefined);
+      expect((await problemOf(far.get('cut'))).code).toBe('STORE_UNAVAILABLE');
+      proxy.rule = ({ method }) => (method === 'GET' ? { kind: 'as-whole' } : undefined);
+      expect((await problemOf(far.read('cut', { start: 5 }))).code).toBe('STORE_UNAVAILABLE');
+    });
+
     test('it is not read on from another object that took its place', async () => {
       await store.put('replaced', content);
       let cut = false;

@@ -10,6 +10,10 @@ export type StoreFault =
   | { kind: 'lose-answer' }
   /** The connection breaks when so many bytes of the answer's body have passed. */
   | { kind: 'cut-answer'; afterBytes: number }
+  /** Some bytes of the body, as if they were all. */
+  | { kind: 'shorten-unseen'; toBytes: number }
+  /** As if it were the whole object where it is a part of it. */
+  | { kind: 'as-whole' }
   /** Done as asked, but not before something else has happened. */
   | { kind: 'first'; act: () => Promise<void> };
 
@@ -54,7 +58,13 @@ export async function startStoreProxy(target: string): Promise<StoreProxy> {
           answered.on('end', () => asked.socket.destroy());
           return;
         }
-        answer.writeHead(answered.statusCode ?? 500, answered.headers);
+        if (fault?.kind === 'shorten-unseen') {
+          delete answered.headers['content-length'];
+          answer.writeHead(answered.statusCode ?? 500, answered.headers);
+          answered.once('data', (part: Buffer) => answer.end(part.subarray(0, fault.toBytes)));
+          return;
+        }
+        answer.writeHead(fault?.kind === 'as-whole' ? 200 : (answered.statusCode ?? 500), answered.headers);
         if (fault?.kind !== 'cut-answer') return void answered.pipe(answer);
         let left = fault.afterBytes;
         answer.flushHeaders();

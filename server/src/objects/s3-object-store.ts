@@ -152,7 +152,7 @@ export class S3ObjectStore implements ObjectStore {
         `The object has ${sizeBytes} bytes; ${range?.start} to ${range?.end ?? 'its end'} is not in it.`
       );
     const outside = range !== undefined && (range.start < 0 || (range.end ?? range.start) < range.start);
-    const answer = outside ? undefined : await this.#get(key, range?.start ?? 0, range?.end);
+    const answer = outside ? undefined : await this.#get(key, range);
     if (answer === undefined) {
       const info = await this.head(key);
       throw info === undefined ? absent(key) : invalid(info.sizeBytes);
@@ -160,13 +160,23 @@ export class S3ObjectStore implements ObjectStore {
     return this.#stream(key, answer, range?.start ?? 0);
   }
 
-  /** The answer with the bytes from `start` on; undefined where the object ends before it. Raises NOT_FOUND. */
-  async #get(key: string, start: number, end?: number, etag?: string): Promise<IncomingMessage | undefined> {
+  /** The answer with the bytes of a range; undefined where the object ends before it. Raises NOT_FOUND. */
+  async #get(
+    key: string,
+    range: { start: number; end?: number } | undefined,
+    etag?: string
+  ): Promise<IncomingMessage | undefined> {
     const headers: Record<string, string> = {};
-    if (start > 0 || end !== undefined) headers['range'] = `bytes=${start}-${end ?? ''}`;
+    if (range !== undefined) headers['range'] = `bytes=${range.start}-${range.end ?? ''}`;
     if (etag !== undefined) headers['if-match'] = etag;
     try {
-      return await this.#ask(key, { method: 'GET', headers }, async (answer) => answer);
+      return await this.#ask(key, { method: 'GET', headers }, async (answer) => {
+        const isPart = range !== undefined;
+        // Without its length, an answer that is cut looks whole; a whole one in place of a part would be taken for the part.
+        if (answer.headers['content-length'] !== undefined && (answer.statusCode === 206) === isPart) return answer;
+        answer.destroy();
+        throw new S3Refusal(502, '', 'the answer has no length, or is not the part that was asked for', true);
+      });
     } catch (error) {
       const cause = causeOf(error);
       if (isRefusal(cause, 'NoSuchKey')) throw absent(key);
@@ -192,15 +202,15 @@ export class S3ObjectStore implements ObjectStore {
             fruitless = 0;
             yield part as Buffer;
           }
-          if (delivered === announced) return;
-          throw Object.assign(new Error('the answer ended too soon'), { code: 'ECONNRESET' });
+          // Node raises where fewer bytes come than the answer announced.
+          return;
         } catch (error) {
           const { endpoint, bucket } = this.settings;
           if (!isPassing(error) || ++fruitless >= this.retries.attempts || etag === undefined) {
             throw problemOfStore(error, { endpoint, bucket, key });
           }
           await this.#waitBefore(fruitless);
-          const next = await this.#get(key, start + delivered, start + announced - 1, etag);
+          const next = await this.#get(key, { start: start + delivered, end: start + announced - 1 }, etag);
           if (next === undefined) throw problemOfStore(error, { endpoint, bucket, key });
           answer = next;
         }
