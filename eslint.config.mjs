@@ -27,6 +27,10 @@ const oneFileEach = {
   sqlite: typesOnly(['node:sqlite'], 'Only server/src/metadata/ opens a database.'),
   fastify: typesOnly(['fastify', '@fastify/*'], 'Only app.ts and http/ make a Fastify server.'),
   pino: typesOnly(['pino'], 'Only log-file.ts makes a logger; others are given one.'),
+  s3: typesOnly(
+    ['minio', 'minio/*'],
+    'Only objects/s3-object-store.ts loads the client of S3, where it is configured.'
+  ),
   metrics: typesOnly(['prom-client'], 'Only compose.ts and http/metrics.ts make metrics.')
 };
 const server = (files, ...allowed) =>

@@ -13,7 +13,8 @@ const dataset = 'datasets/ds-1/objects/';
 const inputs = [
   { bucket: undefined, prefix: dataset },
   { bucket: undefined, prefix: 'analyses/abc/' },
-  { bucket: undefined, prefix: 'runs/run-0/attempts/' },
+  // All of another run, of which only what it made is readable.
+  { bucket: undefined, prefix: 'runs/run-0/' },
   { bucket: 'scans', prefix: 'study 1/' }
 ];
 

@@ -20,7 +20,7 @@ export function runPolicy(bucket: string, runId: string, inputs: readonly InputP
     // All of the store's own bucket: every run and dataset.
     if (input.prefix === '' && (input.bucket ?? bucket) === bucket)
       throw unfit('', 'is all of the bucket of this server');
-    return `${input.bucket ?? bucket}/${input.prefix}`;
+    return `${input.bucket ?? bucket}/${input.bucket === undefined ? derivativesOf(input.prefix) : input.prefix}`;
   });
   const read = [`${run}/`, ...new Set(folders)].map((folder) => `${named(folder)}*`);
   const written = ['attempts/*', 'claims/*', 'waves/*/pods/*'].map((below) => `${named(run)}/${below}`);
@@ -42,6 +42,8 @@ export function runPolicy(bucket: string, runId: string, inputs: readonly InputP
   return text;
 }
 
+/** Of another run only what it made is an input, and not its claims, its plan or the journals of its pods. */
+const derivativesOf = (prefix: string) => (/^runs\/[^/]+\/$/.test(prefix) ? `${prefix}attempts/` : prefix);
 const arn = (resource: string) => `arn:aws:s3:::${resource}`;
 
 /** The store measures the policy as Go writes it, in which some characters take six. */
