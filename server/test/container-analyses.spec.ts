@@ -7,7 +7,8 @@ import type { Tables } from '../src/metadata/tables.js';
 import { DataBuckets } from '../src/datasets/data-buckets.js';
 import { LocalObjectStore } from '../src/objects/local-object-store.js';
 import { ProblemError } from '../src/problem-error.js';
-import type { Interpreters } from '../src/runner/interpreter.js';
+import { ImageEnvironment } from '../src/runner/kubernetes/image-environment.js';
+import type { Profile } from '../src/runner/kubernetes/profile.js';
 import { DerivativeRepository } from '../src/runs/derivative-repository.js';
 import { RunOrders } from '../src/runs/run-orders.js';
 import { RunPlanner } from '../src/runs/run-planner.js';
@@ -140,16 +141,26 @@ withRegistry('analyses of containers', () => {
     };
     return { version: latestVersion, promotion };
   }
-  /** A planner as a server with a cluster has it; the interpreters of this machine play no part in what it says. */
-  const planner = () =>
+  /** A planner as a server with a cluster has it, whose administrator allows images by pattern. */
+  const planner = (images = ['*']) =>
     new RunPlanner(
       server.metadata.database,
       server.services.access,
       new DerivativeRepository(server.metadata.database),
-      undefined as unknown as Interpreters,
+      new ImageEnvironment({ images } as Profile),
       { largestTask: { cpus: 64, memoryBytes: 2 ** 40, gpus: 16 }, places: () => 64 },
       'kubernetes'
     );
+
+  test('an image that the administrator does not allow is refused by name', async () => {
+    const { promotion } = await promotionOf('forbidden', {}, [{}]);
+    const planned = planner(['registry.lab/*']).check({ name: 'ana' } as never, promotion, 'body');
+    await expect(planned).rejects.toMatchObject({
+      code: 'RUNNER_UNSUITED',
+      detail: expect.stringMatching(/does not allow the image .*@sha256:/),
+      more: { field: 'body/analysisVersionId' }
+    });
+  });
 
   test('the local runner refuses it before anything is written, with the mend', async () => {
     const { promotion } = await promotionOf('local', {}, [{}]);

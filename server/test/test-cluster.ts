@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { S3ObjectStore } from '../src/objects/s3-object-store.js';
 import { Secret, type S3Settings } from '../src/objects/s3-settings.js';
 import { KubernetesCluster } from '../src/runner/kubernetes/kubernetes-client.js';
@@ -16,6 +18,7 @@ export interface TestCluster {
   namespace: string;
   s3: { endpoint: string; podEndpoint: string; bucket: string; region: string; accessKey: string; secretKey: string };
   images: { agent: string; scientific: string; plain: string };
+  programs: { kubectl: string };
 }
 
 const file =
@@ -58,6 +61,9 @@ export function profileFields({ namespace, images }: TestCluster, more: Partial<
 /** Whether the bodies of the tests of runs are to run on the cluster. */
 export const isOnCluster = process.env['LABSCALE_TEST_RUNNER'] === 'kubernetes';
 
+if (isOnCluster && cluster === undefined)
+  throw new Error(`LABSCALE_TEST_RUNNER is kubernetes, but there is no ${file}`);
+
 /** What needs a file of this machine that the tasks see. */
 export const testOnMachine = isOnCluster ? test.skip : test;
 
@@ -89,4 +95,11 @@ export async function clearCluster(cluster: TestCluster, runIds: string[], datas
     await objects.deletePrefix(`runs/${runId}/`);
   }
   for (const datasetId of datasetIds) await objects.deletePrefix(`datasets/${datasetId}/`);
+}
+
+/** What kubectl says to an administrator's words in the namespace of runs. */
+export async function kubectl(...words: string[]): Promise<string> {
+  const { programs, kubeconfig, namespace } = cluster!;
+  const options = ['--kubeconfig', kubeconfig, '--namespace', namespace, ...words];
+  return (await promisify(execFile)(programs.kubectl, options)).stdout;
 }

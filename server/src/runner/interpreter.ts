@@ -25,6 +25,8 @@ export interface Environment {
 export interface Environments {
   /** Raises KERNEL_NOT_FOUND, RUNNER_UNAVAILABLE. */
   environmentOf(kernel: AnalysisVersion['kernel'], kind: AnalysisVersion['kind']): Promise<Environment>;
+  /** Whether a container analysis may use an image, as `registry/repository@sha256:...`. */
+  allowsImage(reference: string): boolean;
 }
 
 interface Kernelspec {
@@ -60,6 +62,10 @@ export class Interpreters implements Environments {
     // Nothing tells what another language has installed: how its kernel is started stands for it.
     const digest = `sha256:${hash('sha256', canonicalJson({ installed: installed.digest, argv: spec.argv }))}`;
     return { interpreter, digest, packages: installed.packages };
+  }
+
+  allowsImage(): boolean {
+    return false;
   }
 
   async #kernelspec(name: string): Promise<Kernelspec> {

@@ -16,6 +16,7 @@ import type { User } from '../http/identify.js';
 import type { Access } from '../metadata/access.js';
 import type { Database, Writing } from '../metadata/database.js';
 import { completeValues } from '../parameters/parameter-values.js';
+import { readImageReference } from '../images/image-reference.js';
 import { prefixOf, type IdPrefix } from '../metadata/ids.js';
 import { ProblemError, notFound } from '../problem-error.js';
 import type { Capacity } from '../runner/fair-share.js';
@@ -83,8 +84,8 @@ export class RunPlanner {
       .where('analysisVersion.id', '=', analysisVersionId)
       .executeTakeFirstOrThrow();
     const contract = JSON.parse(analysis.contractJson) as Contract;
-    const dataset = await this.#readyDataset(datasetVersionId, where);
     const container = this.#container(analysis, contract, where);
+    const dataset = await this.#readyDataset(datasetVersionId, where);
     const sets = await this.#sets(parameterSetVersionIds, analysis, contract, container, where);
     const resources = { ...contract.resources, ...promotion.resources };
     this.checkResources(resources, `${where}/resources`);
@@ -139,8 +140,17 @@ export class RunPlanner {
         mend: 'Use a server whose runner is kubernetes, or a notebook or command that does the same.'
       });
     }
+    const image = JSON.parse(version.imageJson) as ContainerImage;
+    const { registry, repository } = readImageReference(image.reference);
+    const reference = `${registry}/${repository}@${image.digest}`;
+    if (!this.environments.allowsImage(reference)) {
+      throw new ProblemError('RUNNER_UNSUITED', `The administrator does not allow the image ${reference}.`, {
+        field: `${where}/analysisVersionId`,
+        mend: 'Ask for it to be allowed in the profile of the cluster, or use another image.'
+      });
+    }
     return {
-      image: JSON.parse(version.imageJson) as ContainerImage,
+      image,
       command: JSON.parse(version.commandJson ?? '[]') as string[],
       adapter: version.adapter ?? 'plain',
       contract
