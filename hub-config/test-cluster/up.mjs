@@ -1,17 +1,16 @@
 // Brings the cluster up: everything that does not run or answer yet, and nothing else.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { ensure } from './component.mjs';
 import { readDescription, writeDescription } from './description.mjs';
 import { kwok, makeKwokNodes } from './kwok.mjs';
 import { keyOf } from './layer.mjs';
 import { minio } from './minio.mjs';
-import { prepareNamespace } from './namespace.mjs';
+import { manifests, prepareNamespace } from './namespace.mjs';
 import { otherEndpoint, prepareMinio, prepareOtherStore, serverPolicy } from './object-store.mjs';
 import { otherKubernetes, takeOtherKubernetes } from './other-kubernetes.mjs';
 import { bringOwnKubernetes, prepareMachine } from './own-kubernetes.mjs';
 import { ensurePackages } from './packages.mjs';
-import { inState, runsNamespace, serverKubeconfig, sources, state } from './places.mjs';
+import { inState, runsNamespace, serverKubeconfig, state } from './places.mjs';
 import { ensureDatabase, postgres, postgresUrl } from './postgres.mjs';
 import { lookAt } from './processes.mjs';
 import { ensurePrograms, programs } from './programs.mjs';
@@ -41,7 +40,7 @@ export async function up({ withKwok = false, env = process.env } = {}) {
   };
   const before = readDescription();
   const key = keyOf(
-    readFileSync(join(sources, 'namespace.yaml'), 'utf8'),
+    manifests.map((file) => readFileSync(file, 'utf8')),
     serverPolicy,
     other?.kubeconfig ?? '',
     otherEndpoint(env) ?? ''
