@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
 import { runForJson } from './programs.mjs';
 
@@ -31,4 +32,14 @@ export function processCpuSeconds(pid) {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1).split(' ');
   const ticksPerSecond = 100;
   return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+}
+
+/** Resolves when a process has done next to nothing for two seconds: what a run leaves behind is cleared away after its end. */
+export async function untilIdle(pid) {
+  for (let before = processCpuSeconds(pid); ;) {
+    await sleep(2_000);
+    const now = processCpuSeconds(pid);
+    if (now - before < 0.06) return;
+    before = now;
+  }
 }

@@ -1,9 +1,8 @@
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { tallyAnalysis } from './analyses.mjs';
 import { openCluster } from './cluster.mjs';
 import { createRun, imagePython, startClusterServer, untilRun } from './cluster-run.mjs';
-import { processMemory } from './machine.mjs';
+import { processMemory, untilIdle } from './machine.mjs';
 import { interleave, median } from './measure.mjs';
 import { registerAnalysis, registerFolder } from './promote.mjs';
 import { withScratch } from './scratch.mjs';
@@ -50,6 +49,7 @@ export function measure({ few, pods, pairs }) {
         const seconds = (performance.now() - start) / 1_000;
         if (counts.succeeded !== taskCount) throw new Error(`${counts.succeeded} of ${taskCount} tasks succeeded`);
         await gone;
+        await untilIdle(server.pid);
         eventBytes.push(events.bytes() / count);
         events.close();
         finished += count;
@@ -60,11 +60,9 @@ export function measure({ few, pods, pairs }) {
     const peer = await runOf(few);
     // What the first run loads and warms is not growth.
     await peer();
-    await sleep(5_000);
     const before = processMemory(server.pid, 'VmRSS');
     finished = 0;
     const measured = await interleave(pairs, { ours, peer });
-    await sleep(5_000);
     const growth = processMemory(server.pid, 'VmRSS') - before;
     return {
       ours: measured.ours,

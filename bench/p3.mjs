@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { tallyAnalysis } from './analyses.mjs';
 import { ofRun, onNoNode, openCluster } from './cluster.mjs';
 import { createRun, imagePython, startClusterServer, untilRun } from './cluster-run.mjs';
+import { untilIdle } from './machine.mjs';
 import { interleave, median, seconds, summary } from './measure.mjs';
 import { say } from './progress.mjs';
 import { registerAnalysis, registerFolder } from './promote.mjs';
@@ -57,6 +58,7 @@ export function measure({ few, many, pairs }) {
       await server.call('stopRun', { params: { runId: run.id } });
       await untilRun(server, run.id, ['stopped']);
       await isGone;
+      await untilIdle(server.pid);
       return {
         seconds: (Math.max(answered, at) - start) / 1_000,
         answer: (answered - start) / 1_000,

@@ -2,7 +2,7 @@ import { tallyAnalysis } from './analyses.mjs';
 import { ofRun, onPretendedNodes, openCluster } from './cluster.mjs';
 import { createRun, imagePython, startClusterServer, untilRun } from './cluster-run.mjs';
 import { newIndexes, parseRanges } from './index-ranges.mjs';
-import { processCpuSeconds } from './machine.mjs';
+import { processCpuSeconds, untilIdle } from './machine.mjs';
 import { median, quantile, summary } from './measure.mjs';
 import { playPods } from './played-pods.mjs';
 import { say } from './progress.mjs';
@@ -65,6 +65,7 @@ export function measure({ tasks, runs, pods }) {
       const told = new Map();
       fresh = newIndexes();
       watched = { runId: '', ended: new Map(), bare: new Map() };
+      await untilIdle(server.pid);
       const cpu = processCpuSeconds(server.pid);
       const run = await createRun(server, promotion);
       watched.runId = run.id;
