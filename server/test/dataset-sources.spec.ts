@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, statSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Dataset, DatasetVersion, Shard } from '@labscale/schema';
+import type { Dataset, DatasetVersion, Run, Shard } from '@labscale/schema';
 import { askSigned } from '../src/objects/signed-request.js';
 import { describeWithMinio, startMinio, type MinioServer } from './minio-server.js';
+import { makeCommandAnalysis, makeSet, promote, runIn, tasksOf } from './run-fixtures.js';
 import { startTestServer, type TestServer } from './test-server.js';
 
 /** Objects that somebody puts beside those of the server, and a look at both. */
@@ -83,7 +84,7 @@ async function unread({ latestVersion }: Dataset): Promise<void> {
 
 function bodies(place: () => Place): void {
   beforeEach(async () => {
-    server = await startTestServer(place().environment);
+    server = await startTestServer({ PATH: process.env['PATH'] ?? '', ...place().environment });
   });
   afterEach(() => server.close());
 
@@ -365,6 +366,34 @@ function bodies(place: () => Place): void {
     });
   });
 
+  test('a run reads objects where they are, and none that is no longer what was registered', async () => {
+    write({ 'a.txt': 'same' });
+    for (const at of ['ds/a b.txt', 'other/b.txt']) await place().put(at, 'same');
+    const analysisVersionId = await makeCommandAnalysis(server, undefined, {
+      outputs: [{ path: 'copy.txt', required: true }]
+    });
+    const set = await makeSet(server, analysisVersionId);
+    const run = async (dataset: Dataset, ...states: Run['state'][]) => {
+      const datasetVersionId = dataset.latestVersion.id;
+      const promotion = { analysisVersionId, parameterSetVersionIds: [set], datasetVersionId, reuse: false };
+      const { id } = await promote(server, promotion);
+      return runIn(server, id, ...states);
+    };
+    for (const upload of [true, false]) {
+      const { derivatives } = await run(await register(folder({ upload }), `folder ${upload}`), 'succeeded');
+      const made = { latestVersion: { id: derivatives!.datasetVersionId } } as Dataset;
+      expect(await textOf(made, 'a.txt', 'copy.txt')).toBe('same');
+    }
+    const inPlace = await register(prefix('ds'));
+    const { derivatives } = await run(inPlace, 'succeeded');
+    const made = { latestVersion: { id: derivatives!.datasetVersionId } } as Dataset;
+    expect(await textOf(made, 'a b.txt', 'copy.txt')).toBe('same');
+    await place().put('ds/a b.txt', 'SAME');
+    const failed = await run(inPlace, 'failed');
+    const [task] = await tasksOf(server, failed.id);
+    expect(task).toMatchObject({ state: 'failed', exitKind: 'shard-changed' });
+  });
+
   test('a snippet names the files that are on the disk of the server, and leaves the others out', async () => {
     write({ 'a.txt': 'a' });
     await place().put('ds/a.txt', 'a');
@@ -455,6 +484,13 @@ describeWithMinio('datasets on MinIO', () => {
     const browsed = await server.call('browseBucket', { query: { bucket: 'scans' } });
     expect(browsed).toMatchObject({ buckets: ['labscale', 'scans'], folders: ['runs/', 'sub-1/', 'sub-2/'] });
     expect((await server.call('browseBucket', { query: { bucket: 'scans', prefix: 'sub-2' } })).objects).toEqual([]);
+    const analysisVersionId = await makeCommandAnalysis(server);
+    const { id } = await promote(server, {
+      analysisVersionId,
+      parameterSetVersionIds: [await makeSet(server, analysisVersionId)],
+      datasetVersionId: dataset.latestVersion.id
+    });
+    expect((await runIn(server, id, 'succeeded')).counts).toMatchObject({ succeeded: 2 });
   });
 
   test('a key that cannot be that of a shard is refused with its name', async () => {
