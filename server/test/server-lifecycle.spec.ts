@@ -201,7 +201,8 @@ describe('a start is refused', () => {
     ['LABSCALE_LOG_LEVEL', 'loud', /fatal, error, warn, info, debug, trace/],
     ['LABSCALE_METADATA', 'postgres', /it can be sqlite/],
     ['LABSCALE_OBJECTS', 's3', /it can be local/],
-    ['LABSCALE_RUNNER', 'kubernetes', /it can be local/],
+    ['LABSCALE_RUNNER', 'slurm', /it can be local, kubernetes/],
+    ['LABSCALE_RUNNER', 'kubernetes', /set LABSCALE_OBJECTS to minio/],
     ['LABSCALE_FAULT_POINT', 'somewhere:1', /NAME:NTH/]
   ])('where %s is %j, by one line that names it', async (name, value, why) => {
     const { code, said, listened } = await refused({ [name]: value });
