@@ -160,7 +160,7 @@ def test_cut_answers_are_taken_up_where_they_were_cut(
     minio.store(proxy.port).download("cut", len(content), arrived.write)
     assert arrived.getvalue() == content
     assert proxy.cuts == [] and proxy.connections == 5
-    proxy.cuts = [100, 100]
+    proxy.cuts = [100, 5_000]
     assert minio.store(proxy.port).get("cut") == content
 
 
