@@ -31,7 +31,8 @@ const oneFileEach = {
     ['minio', 'minio/*'],
     'Only objects/s3-object-store.ts loads the client of S3, where it is configured.'
   ),
-  metrics: typesOnly(['prom-client'], 'Only compose.ts and http/metrics.ts make metrics.')
+  metrics: typesOnly(['prom-client'], 'Only compose.ts and http/metrics.ts make metrics.'),
+  kubernetes: never(['@kubernetes/*'], 'Only runner/kubernetes/kubernetes-client.ts speaks with a cluster.')
 };
 const server = (files, ...allowed) =>
   imports(
@@ -176,6 +177,7 @@ export default tseslint.config(
   server(['server/src/app.ts'], 'fastify'),
   server(['server/src/compose.ts'], 'metrics'),
   server(['server/src/log-file.ts'], 'pino'),
+  server(['server/src/runner/kubernetes/kubernetes-client.ts'], 'kubernetes'),
   {
     files: ['server/src/**/*.ts'],
     // What starts programs hands them the PATH.

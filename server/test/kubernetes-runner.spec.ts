@@ -6,12 +6,13 @@ import { newId } from '../src/metadata/ids.js';
 import { StsRunCredentials } from '../src/objects/run-credentials.js';
 import { S3ObjectStore } from '../src/objects/s3-object-store.js';
 import { jobOf, type Program } from '../src/runner/kubernetes/job-manifest.js';
-import { KubernetesCluster } from '../src/runner/kubernetes/kubernetes-client.js';
+import { KubernetesCluster, type PodSpec } from '../src/runner/kubernetes/kubernetes-client.js';
 import { KubernetesRunner } from '../src/runner/kubernetes/kubernetes-runner.js';
 import { readProfile, type Profile } from '../src/runner/kubernetes/profile.js';
+import { createJob } from '../src/runner/kubernetes/wave-launch.js';
 import type { RunnerEvent, RunOrder, TaskOrder } from '../src/runner/runner.js';
 import { until } from './run-fixtures.js';
-import { describeWithCluster, profileFields, storeSettings } from './test-cluster.js';
+import { describeWithCluster, kubectl, profileFields, storeSettings } from './test-cluster.js';
 
 const resources = { cpus: 1, memoryBytes: 2 ** 27, timeLimitSeconds: 120, retries: 0, backoffSeconds: 0 };
 const patienceMs = 100_000;
@@ -102,13 +103,32 @@ describeWithCluster('the kubernetes runner', (cluster) => {
         await admin.createJob(jobOf({ ...wave, program }, await profileWith(fields), store), true);
       }
     }
-    const privileged = jobOf({ ...wave, program: programs[0]! }, await profileWith(), store);
-    const pod = { ...privileged.spec!.template, metadata: { name: wave.runId } };
-    pod.spec!.containers[0]!.securityContext!.allowPrivilegeEscalation = true;
-    // The namespace looks at pods; of a Job it only warns.
-    await expect(
-      admin.createJob({ ...privileged, spec: { ...privileged.spec!, completions: 0, parallelism: -1 } }, true)
-    ).rejects.toThrow();
+    // Of a Job the namespace only warns; it looks at pods when they are made.
+    for (const program of programs) {
+      const { spec } = jobOf({ ...wave, program }, await profileWith(), store).spec!.template;
+      expect(await admitPod(wave.runId, spec!)).toMatch(/created \(server dry run\)/);
+      const loose = structuredClone(spec!);
+      loose.containers[0]!.securityContext!.allowPrivilegeEscalation = true;
+      await expect(admitPod(wave.runId, loose)).rejects.toThrow(/violates PodSecurity "restricted/);
+    }
+  });
+
+  test('takes the Job that is there for its own only where it is the one that it would have made', async () => {
+    // Handed to a queue that is none it never makes a pod.
+    const profile = await profileWith({ queue: 'none' });
+    const { runId } = await makeRun('true');
+    const plan = {
+      packs: [[task(0)]],
+      resources,
+      program: { kind: 'worker', image: 'i:1', python: 'python3' } as const
+    };
+    const made = await createJob(admin, profile, store, runId, 1, plan);
+    expect((await createJob(admin, profile, store, runId, 1, plan)).metadata?.uid).toBe(made.metadata?.uid);
+    const other = { ...plan, resources: { ...resources, cpus: 2 } };
+    await expect(createJob(admin, profile, store, runId, 1, other)).rejects.toThrow(
+      /already that is not the one this run is to have/
+    );
+    expect(await jobsOf(runId)).toHaveLength(1);
   });
 
   test(
@@ -246,3 +266,15 @@ describeWithCluster('the kubernetes runner', (cluster) => {
     patienceMs
   );
 });
+
+/** What the namespace says of a pod that is not kept. */
+async function admitPod(name: string, spec: PodSpec): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'labscale-pod-'));
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec };
+  await writeFile(join(folder, 'pod.json'), JSON.stringify(pod));
+  try {
+    return await kubectl('create', '--dry-run=server', '--filename', join(folder, 'pod.json'));
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}

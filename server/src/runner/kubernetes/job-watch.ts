@@ -98,6 +98,7 @@ export class JobWatch {
         if (silence.signal.aborted) {
           this.logger.warn('the watch of Jobs fell silent; they are listed again');
           version = undefined;
+          this.cluster.reconnect();
         } else if (Date.now() - startedAt < 1_000) await pauseBefore(tries++, signal);
       } catch (error) {
         if (signal.aborted) return;

@@ -56,6 +56,8 @@ export interface Cluster {
   /** Creates, or replaces the one that is there. */
   putSecret(secret: Secret): Promise<void>;
   deleteSecret(name: string): Promise<void>;
+  /** Takes none of the connections any more that it has. */
+  reconnect(): void;
 }
 
 const patienceMs = 15_000;
@@ -154,12 +156,19 @@ export class KubernetesCluster implements Cluster {
     await orNothing(this.#ask(({ core }) => core.deleteNamespacedSecret({ namespace, name })));
   }
 
+  reconnect(): void {
+    this.#connected = undefined;
+  }
+
   async #ask<T>(ask: (apis: Apis) => Promise<T>): Promise<T> {
     const apis = await this.#apis();
     try {
       return await ask(apis);
     } catch (error) {
-      throw asClusterError(error);
+      const said = asClusterError(error);
+      // A connection that lost its other side swallows what is asked next as well.
+      if (said.status === 0) this.reconnect();
+      throw said;
     }
   }
 
