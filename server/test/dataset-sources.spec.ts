@@ -206,7 +206,9 @@ function bodies(place: () => Place): void {
         body: { name: 'data', source: folder({ upload: true }) }
       });
       const params = { versionId: dataset.latestVersion.id };
-      while (!(await server.call('getDatasetVersion', { params })).indexing.doneBytes) {
+      let { indexing } = dataset.latestVersion;
+      while (indexing.state === 'digesting' && !indexing.doneBytes) {
+        ({ indexing } = await server.call('getDatasetVersion', { params }));
         await new Promise(setImmediate);
       }
       await server.call('deleteDataset', { params: { datasetId: dataset.id } });

@@ -190,7 +190,8 @@ export async function startTestServer(environment: Record<string, string> = {}):
         datasets.map(({ id }) => id)
       );
     }
-    await rm(project, { recursive: true, force: true });
+    // A worker that ends after its server still removes its scratch.
+    await rm(project, { recursive: true, force: true, maxRetries: 10 });
   };
   return server;
 }
