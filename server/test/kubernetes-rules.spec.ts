@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readConfig } from '../src/config.js';
 import { jobOf, type Program, type Wave } from '../src/runner/kubernetes/job-manifest.js';
 import type { Job, Pod } from '../src/runner/kubernetes/kubernetes-client.js';
 import { packSize } from '../src/runner/kubernetes/pack-size.js';
@@ -59,6 +60,20 @@ describe('the profile', () => {
     ['no object', [], /cannot be used/]
   ])('refuses %s by name', async (_what, fields, says) => {
     await expect(profileOf(fields)).rejects.toThrow(says);
+  });
+
+  test('is asked for at the start, and a store that pods reach', () => {
+    const start = (more: Record<string, string>) => () =>
+      readConfig({ LABSCALE_HELPERS: '.', LABSCALE_RUNNER: 'kubernetes', ...more });
+    const store = {
+      ...{ LABSCALE_OBJECTS: 'minio', LABSCALE_S3_ENDPOINT: 'http://127.0.0.1:9', LABSCALE_S3_BUCKET: 'labscale' },
+      ...{ LABSCALE_S3_ACCESS_KEY: 'a', LABSCALE_S3_SECRET_KEY: 'b' }
+    };
+    expect(start({})).toThrow(/LABSCALE_RUNNER is "kubernetes" and LABSCALE_OBJECTS is "local"/);
+    expect(start(store)).toThrow(/LABSCALE_KUBERNETES_PROFILE must name/);
+    expect(start({ ...store, LABSCALE_KUBERNETES_PROFILE: '/nowhere.json' })).toThrow(
+      /LABSCALE_KUBERNETES_PROFILE: the profile \/nowhere.json cannot be read/
+    );
   });
 
   test('allows images by pattern, and a dot is a dot', () => {

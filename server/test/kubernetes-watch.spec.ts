@@ -118,10 +118,11 @@ describeWithCluster('the watch of Jobs', ({ kubeconfig, namespace, images }) => 
     });
     return name;
   }
-  const hear = (what: string) =>
+  const hear = (what: string, patienceMs?: number) =>
     until(
       async () => heard,
-      (all) => all.includes(what)
+      (all) => all.includes(what),
+      patienceMs
     );
 
   test('hears of what comes, changes and goes, also where it was told before', async () => {
@@ -163,8 +164,9 @@ describeWithCluster('the watch of Jobs', ({ kubeconfig, namespace, images }) => 
     way.swallow();
     const second = await makeJob();
     await admin.deleteJob(first);
-    await hear(`+${second}`);
-    await hear(`-${first}`);
+    // Sooner than a request on one of the swallowed connections is given up.
+    await hear(`+${second}`, 10_000);
+    await hear(`-${first}`, 10_000);
   });
 
   test('is told by its status that it comes too late', async () => {
