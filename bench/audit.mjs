@@ -8,16 +8,19 @@ const writing = new Set(['create', 'update', 'patch', 'delete', 'deletecollectio
 
 /**
  * Counts what one account asked of an apiserver, from lines of its audit log at or after a time (milliseconds since
- * 1970): `{writes, lists, podReads, watches, byRequest}`. A watch is counted where it begins; every other request at its end.
+ * 1970): `{writes, lists, podReads, watches, byRequest}`. What names another run than `runId` is left out; what names none
+ * counts. A watch is counted where it begins; every other request at its end.
  */
-export function countRequests(lines, account, since) {
+export function countRequests(lines, account, since, runId) {
   const counted = { writes: 0, lists: 0, podReads: 0, watches: 0, byRequest: {} };
   for (const line of lines) {
     // Almost all lines are of others: they are not worth parsing.
     if (!line.includes(account)) continue;
-    const { user, verb, stage, objectRef, requestReceivedTimestamp } = JSON.parse(line);
+    const { user, verb, stage, objectRef, requestURI, requestReceivedTimestamp } = JSON.parse(line);
     if (user?.username !== account || Date.parse(requestReceivedTimestamp) < since) continue;
     if (stage !== (verb === 'watch' ? 'ResponseStarted' : 'ResponseComplete')) continue;
+    const [named] = /run-[a-z0-9]{20}/.exec(`${objectRef?.name} ${requestURI}`) ?? [];
+    if (named !== undefined && named !== runId) continue;
     const what = `${verb} ${[objectRef?.resource, objectRef?.subresource].filter(Boolean).join('/')}`;
     counted.byRequest[what] = (counted.byRequest[what] ?? 0) + 1;
     if (writing.has(verb)) counted.writes += 1;

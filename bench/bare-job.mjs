@@ -33,3 +33,11 @@ export function bareJob(name, { completions, parallelism, pod = {}, container = 
     }
   };
 }
+
+/** The very Job of a run under another name, as it was before the apiserver added to it. */
+export function sameJob(name, { spec, metadata }) {
+  const { selector: _, ...rest } = structuredClone(spec);
+  // These two would be refused in a new one, and the run's own would let the server take it for its own.
+  delete rest.template.metadata;
+  return { apiVersion: 'batch/v1', kind: 'Job', metadata: { name, annotations: metadata.annotations }, spec: rest };
+}

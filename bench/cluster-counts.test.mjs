@@ -45,6 +45,19 @@ test('requests of one account are counted by what they do, each once', () => {
   assert.equal(counted.byRequest['get pods/log'], 1);
 });
 
+test('what names another run is left out, wherever it names it', () => {
+  const [mine, other] = ['run-1m801d342jmb6qv24p7x', 'run-1m801cpachh2etjxvvwa'];
+  const job = (run) => ({ objectRef: { resource: 'jobs', name: `labscale-${run}-1` } });
+  const list = (run) => ({ requestURI: `/apis/batch/v1/jobs?labelSelector=labscale.dev%2Frun%3D${run}` });
+  const lines = [
+    line('create', 'jobs', job(mine)),
+    line('create', 'jobs', job(other)),
+    line('list', 'jobs', list(other))
+  ];
+  const { writes, lists } = countRequests([...lines, line('list', 'jobs', list(mine))], serverAccount, begin, mine);
+  assert.deepEqual({ writes, lists }, { writes: 1, lists: 1 });
+});
+
 test('requests of others, and those before the measurement, are not counted', () => {
   const counted = countRequests(
     [

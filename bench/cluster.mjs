@@ -75,11 +75,11 @@ export async function openCluster(atEnd, { pretended = false } = {}) {
       await client.deleteJob(name);
       await isGone;
     },
-    /** Counts what the server asks of the apiserver from now on. */
+    /** Counts what the server asks of the apiserver from now on, for one run. */
     async countServerRequests() {
       const audit = await followAudit(description.auditLog);
       const since = Date.now();
-      return async () => countRequests(await audit.lines(), serverAccount, since);
+      return async (runId) => countRequests(await audit.lines(), serverAccount, since, runId);
     },
     /** What stands beside every figure that a cluster is in. */
     async versions() {

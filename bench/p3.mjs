@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { tallyAnalysis } from './analyses.mjs';
+import { sameJob } from './bare-job.mjs';
 import { ofRun, onNoNode, openCluster } from './cluster.mjs';
 import { createRun, imagePython, startClusterServer, untilRun } from './cluster-run.mjs';
 import { untilIdle } from './machine.mjs';
@@ -84,17 +85,7 @@ export function measure({ few, many, pairs }) {
       peer: async () => {
         number += 1;
         const name = `bench-p3-${number}`;
-        const { spec, metadata } = structuredClone(last.job);
-        // What the apiserver added would be refused in a new one.
-        delete spec.selector;
-        for (const label of Object.keys(spec.template.metadata.labels))
-          if (/controller-uid|job-name/.test(label)) delete spec.template.metadata.labels[label];
-        const job = {
-          apiVersion: 'batch/v1',
-          kind: 'Job',
-          metadata: { name, annotations: metadata.annotations },
-          spec
-        };
+        const job = sameJob(name, last.job);
         parts.job.push(await seconds(() => cluster.client.createJob(job)));
         parts.manifest.push(await seconds(() => store.put(`bench/${name}`, last.manifest)));
         parts.commit.push(await seconds(async () => commits.commit()));
