@@ -334,7 +334,7 @@ describe('why tasks wait', () => {
         })
       ],
       [],
-      /Waiting for room in the cluster: of 1 node 1 have too little cpu free\./,
+      /Waiting for room in the cluster: the only node has too little CPU free\./,
       false
     ],
     [
@@ -370,9 +370,10 @@ describe('why tasks wait', () => {
   });
 
   test('of several causes says each', () => {
-    const message = '0/5 nodes are available: 2 Insufficient memory, 3 node(s) had untolerated taint {a: }.';
+    const message =
+      '0/6 nodes are available: 1 Insufficient cpu, 2 Insufficient memory, 3 node(s) had untolerated taint {a: }.';
     expect(schedulerInWords(message)).toBe(
-      'of 5 nodes 2 have too little memory free, 3 keep these pods out by a taint.'
+      'of 6 nodes, 1 has too little CPU free, 2 have too little memory free, 3 keep these pods out by a taint.'
     );
   });
 });

@@ -126,17 +126,30 @@ export function schedulerInWords(message: string): string {
     .replace(/\s*(preemption: .*|no new claims to deallocate, ?)/gs, '')
     .replace(/\.\s*$/, '')
     .split(/, (?=\d+ )/)
-    .map((cause) =>
-      cause
-        .replace(
-          /^(\d+) Insufficient (\S+)$/,
-          (_, count: string, what: string) => `${count} have too little ${what} free`
-        )
-        .replace(/^(\d+) node\(s\) had untolerated taint.*$/s, '$1 keep these pods out by a taint')
-        .replace(/^(\d+) node\(s\) didn't match Pod's node affinity\/selector$/, '$1 are not what the profile selects')
-        .replace(/^(\d+) node\(s\) were unschedulable$/, '$1 take no new pods')
-    );
-  return `of ${all} ${all === '1' ? 'node' : 'nodes'} ${words.join(', ')}.`;
+    .map((cause) => causeInWords(cause, all === '1' ? 'the only node' : undefined));
+  return `${all === '1' ? '' : `of ${all} nodes, `}${words.join(', ')}.`;
+}
+
+/** What a scheduler says, then what it means of one node and of several. */
+const schedulerCauses: readonly [RegExp, string, string][] = [
+  [/^Insufficient (\S+)$/, 'has too little $1 free', 'have too little $1 free'],
+  [/^node\(s\) had untolerated taint.*$/s, 'keeps these pods out by a taint', 'keep these pods out by a taint'],
+  [
+    /^node\(s\) didn't match Pod's node affinity\/selector$/,
+    'is not what the profile selects',
+    'are not what the profile selects'
+  ],
+  [/^node\(s\) were unschedulable$/, 'takes no new pods', 'take no new pods']
+];
+
+/** `node`: what stands for the number where there is but one node. */
+function causeInWords(cause: string, node: string | undefined): string {
+  const [, count = '', what = cause] = /^(\d+) (.*)$/s.exec(cause) ?? [];
+  const words = schedulerCauses.reduce(
+    (text, [pattern, one, many]) => text.replace(pattern, count === '1' ? one : many),
+    what.replace(/ cpu$/, ' CPU')
+  );
+  return `${node ?? count} ${words}`;
 }
 
 function evicted(message: string): Reason {
