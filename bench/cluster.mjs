@@ -31,7 +31,11 @@ export async function openCluster(atEnd, { pretended = false } = {}) {
   const listeners = new Set();
   const failure = Promise.withResolvers();
   failure.promise.catch(() => {});
+  const begun = new Map();
+  const removed = new Map();
   const stopWatch = await client.watchJobs((news) => {
+    if (news.type === 'ADDED') begun.set(news.object.metadata.name, news);
+    if (gone(news)) removed.set(news.object.metadata.name, news.object);
     for (const listener of [...listeners]) listener(news);
   }, failure.reject);
   atEnd(stopWatch);
@@ -62,14 +66,22 @@ export async function openCluster(atEnd, { pretended = false } = {}) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    jobSeen: (isJob) => news(isJob, ({ type }) => type === 'ADDED'),
+    /** Resolves with the news that a Job is there, also where they came before this was asked. */
+    async jobSeen(isJob) {
+      const name = [...begun.keys()].find(isJob);
+      return name === undefined ? await news(isJob, ({ type }) => type === 'ADDED') : begun.get(name);
+    },
     /** Resolves with the news of its end; raises an error where it failed. */
     async jobComplete(isJob) {
       const heard = await news(isJob, (heard) => ended(heard) !== undefined || gone(heard));
       if (ended(heard) === 'Complete') return heard;
       throw new Error(`the Job ${heard.object.metadata.name} did not complete: ${JSON.stringify(heard.object.status)}`);
     },
-    jobGone: (isJob) => news(isJob, gone),
+    /** Resolves with a Job as it was at last, also where it has gone before this was asked. */
+    async jobGone(isJob) {
+      const name = [...removed.keys()].find(isJob);
+      return name === undefined ? (await news(isJob, gone)).object : removed.get(name);
+    },
     async removeJob(name) {
       const isGone = news((other) => other === name, gone);
       await client.deleteJob(name);

@@ -84,12 +84,11 @@ export function measure({ few, tasks, many, pairs, pods }) {
         const start = performance.now();
         const run = await createRun(server, promotion);
         done.set(run.id, { packs: [], fresh: newIndexes(), taskCount: run.taskCount });
-        const isGone = cluster.jobGone(ofRun(run.id));
         const { object, at } = await cluster.jobComplete(ofRun(run.id));
         last = object;
         const { taskCount, counts } = await untilRun(server, run.id, ['succeeded']);
         if (counts.succeeded !== taskCount) throw new Error(`${counts.succeeded} of ${taskCount} tasks succeeded`);
-        await isGone;
+        await cluster.jobGone(ofRun(run.id));
         // The last request of a run is the one for its Secret, which follows that for its Job.
         await untilIdle(server.pid);
         const requests = await countOf(run.id);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { tallyAnalysis } from './analyses.mjs';
-import { openCluster } from './cluster.mjs';
+import { ofRun, openCluster } from './cluster.mjs';
 import { createRun, imagePython, startClusterServer, untilRun } from './cluster-run.mjs';
 import { processMemory, untilIdle } from './machine.mjs';
 import { interleave, median } from './measure.mjs';
@@ -42,13 +42,12 @@ export function measure({ few, pods, pairs }) {
       return async () => {
         const start = performance.now();
         const run = await createRun(server, { ...analysis, datasetVersionId: version.id, reuse: false });
-        const gone = cluster.jobGone((name) => name.startsWith(`labscale-${run.id}-`));
         const events = await server.events(run.id);
         // Asked seldom: the events tell a page all of it, and are what is measured.
         const { counts, taskCount } = await untilRun(server, run.id, ['succeeded'], { everyMs: 200 });
         const seconds = (performance.now() - start) / 1_000;
         if (counts.succeeded !== taskCount) throw new Error(`${counts.succeeded} of ${taskCount} tasks succeeded`);
-        await gone;
+        await cluster.jobGone(ofRun(run.id));
         await untilIdle(server.pid);
         eventBytes.push(events.bytes() / count);
         events.close();

@@ -48,17 +48,14 @@ export function measure({ few, many, pairs }) {
     }
     /** Seconds until the call has answered and the apiserver has told of the Job, and both by themselves. */
     async function submit(promotion) {
-      const seen = cluster.jobSeen((name) => name.startsWith('labscale-'));
       const start = performance.now();
       const run = await createRun(server, promotion);
       const answered = performance.now();
-      const { object, at } = await seen;
-      if (!ofRun(run.id)(object.metadata.name)) throw new Error(`${object.metadata.name} is of another run`);
+      const { object, at } = await cluster.jobSeen(ofRun(run.id));
       const manifest = await store.get(`runs/${run.id}/waves/1/orders`);
-      const isGone = cluster.jobGone(ofRun(run.id));
       await server.call('stopRun', { params: { runId: run.id } });
       await untilRun(server, run.id, ['stopped']);
-      await isGone;
+      await cluster.jobGone(ofRun(run.id));
       await untilIdle(server.pid);
       return {
         seconds: (Math.max(answered, at) - start) / 1_000,

@@ -69,7 +69,6 @@ export function measure({ tasks, runs, pods }) {
       const cpu = processCpuSeconds(server.pid);
       const run = await createRun(server, promotion);
       watched.runId = run.id;
-      const isGone = cluster.jobGone(ofRun(run.id));
       const events = await server.events(run.id, (event, at) => {
         if (event.type !== 'tasks') return;
         for (const index of parseRanges(event.states.succeeded)) if (!told.has(index)) told.set(index, at);
@@ -77,7 +76,7 @@ export function measure({ tasks, runs, pods }) {
       await cluster.jobComplete(ofRun(run.id));
       await untilRun(server, run.id, ['succeeded']);
       const cpuSeconds = ((processCpuSeconds(server.pid) - cpu) / tasks) * 1_000;
-      await isGone;
+      await cluster.jobGone(ofRun(run.id));
       events.close();
       const { ended, bare } = watched;
       const missing = [...Array(tasks).keys()].filter((i) => !ended.has(i) || !bare.has(i) || !told.has(i));

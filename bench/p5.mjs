@@ -47,11 +47,9 @@ export function measure({ shards, pods, pairs }) {
     const overheads = { packed: [], single: [] };
     let packs = 0;
     async function run(choice) {
-      const gone = cluster.jobGone((name) => name.startsWith('labscale-'));
       const { seconds, run } = await promote(server, { ...promotion, ...choice });
-      const { object } = await gone;
-      if (!ofRun(run.id)(object.metadata.name)) throw new Error(`${object.metadata.name} is of another run`);
-      return { seconds, runId: run.id, packs: object.spec.completions };
+      const { spec } = await cluster.jobGone(ofRun(run.id));
+      return { seconds, runId: run.id, packs: spec.completions };
     }
     const { ours, peer, ratio, control } = await interleave(pairs, {
       ours: async () => {

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { smoothingAnalysis, smoothingNotebook, smoothingSource } from './analyses.mjs';
 import { bareJob } from './bare-job.mjs';
-import { openCluster } from './cluster.mjs';
+import { ofRun, openCluster } from './cluster.mjs';
 import { startClusterServer } from './cluster-run.mjs';
 import { interleave, median, summary } from './measure.mjs';
 import { say } from './progress.mjs';
@@ -95,11 +95,10 @@ export function measure({ shards, pods, pairs }) {
     let lastRun;
     const unset = [];
     const run = async (choice) => {
-      const gone = cluster.jobGone((other) => other.startsWith('labscale-'));
       const { seconds, run } = await promote(server, { ...promotion, ...choice });
       lastRun = run;
-      const { object } = await gone;
-      say(`${object.spec.completions} pods, ${seconds.toFixed(1)} s`);
+      const { spec } = await cluster.jobGone(ofRun(run.id));
+      say(`${spec.completions} pods, ${seconds.toFixed(1)} s`);
       return seconds;
     };
     const { ours, peer, ratio, control } = await interleave(pairs, {
