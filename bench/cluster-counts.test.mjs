@@ -162,14 +162,15 @@ test('the publish step begins at the last look for the manifest and ends when it
     entry('PUT', 'runs/r/claims/1.json', 112, { by: 'pods' }),
     entry('HEAD', 'runs/r/attempts/0/1/out/total.txt', 120),
     entry('PUT', 'runs/r/derivatives.json', 150, { to: 200 }),
+    entry('HEAD', 'runs/r/derivatives.json', 205),
     entry('GET', 'runs/r/derivatives.json', 210)
   ];
   const { requests, verifySeconds, commitSeconds } = publishStep(log, 'r');
-  assert.equal(requests.length, 5);
+  assert.equal(requests.length, 6);
   assert.equal(verifySeconds, 0.021);
   assert.equal(commitSeconds, 0.079);
   assert.deepEqual(requestsByKind(requests, 'r'), {
-    'HEAD derivatives.json': 1,
+    'HEAD derivatives.json': 2,
     'GET claims/#.json': 1,
     'HEAD attempts/#/#/out': 1,
     'PUT derivatives.json': 1,

@@ -41,7 +41,8 @@ export function measure({ shards, pods, repeats }) {
     const { run, seconds: runSeconds } = await promote(server, {
       ...analysis,
       datasetVersionId: version.id,
-      reuse: false
+      reuse: false,
+      shardsPerPod: 200
     });
     const log = proxy.log.slice(from);
     const step = publishStep(log, run.id);
