@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { closeSync, existsSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -234,6 +235,37 @@ describe('what the claims say', () => {
     expect(items.filter(({ attempt }) => attempt === 2).map(({ taskIndex }) => taskIndex)).toEqual([
       ...[0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12]
     ]);
+  });
+
+  test('and is gone each time that it is made again, ends the run: nothing goes round for ever', async () => {
+    const server = await start();
+    const dataset = await makeDataset(server, 2);
+    const analysisVersionId = await makeCommandAnalysis(server);
+    const set = await makeSet(server, analysisVersionId);
+    const datasetVersionId = dataset.latestVersion.id;
+    const runs = join(server.dataFolder, 'objects', 'runs');
+    // Whatever was claimed for task 0 is deleted behind the server's back, long before it can have been looked at.
+    const script =
+      'while :; do for claim in "$0"/*/claims/0.json; do [ -e "$claim" ] && rm -rf "$0"/*/attempts/0/*/out; done; done';
+    const thief = spawn('sh', ['-c', script, runs], { stdio: 'ignore' });
+    try {
+      const { id: runId } = await promote(server, {
+        analysisVersionId,
+        parameterSetVersionIds: [set],
+        datasetVersionId
+      });
+      const run = await runIn(server, runId, 'failed');
+      expect(run.failure).toBe(
+        'What a task made was gone from the object store 4 times. Nothing is lost: publish it again once that is mended.'
+      );
+      const { items } = await server.call('listAttempts', { params: { runId, index: 0 } });
+      expect(items).toHaveLength(4);
+      thief.kill('SIGKILL');
+      await server.call('publishRun', { params: { runId } });
+      await runIn(server, runId, 'succeeded');
+    } finally {
+      thief.kill('SIGKILL');
+    }
   });
 
   test('and the reports, is looked at after a crash: what cannot be read is not there, and nothing goes round for ever', async () => {

@@ -2,6 +2,14 @@ import { faultOfKey } from '../objects/object-key.js';
 import type { ObjectStore } from '../objects/object-store.js';
 import type { AttemptName, AttemptReport } from '../runner/runner.js';
 
+export function claimKey(runId: string, index: number): string {
+  return `runs/${runId}/claims/${index}.json`;
+}
+
+export function reportKey(runId: string, { index, attempt }: AttemptName): string {
+  return `runs/${runId}/attempts/${index}/${attempt}/report.json`;
+}
+
 /**
  * The attempt that holds the claim of a task, by its report; undefined where none does. A claim that cannot be read is
  * removed: it would win over every attempt to come.
@@ -11,7 +19,7 @@ export async function readClaim(
   runId: string,
   index: number
 ): Promise<AttemptReport | undefined> {
-  const key = `runs/${runId}/claims/${index}.json`;
+  const key = claimKey(runId, index);
   const bytes = await objects.get(key);
   if (bytes === undefined) return undefined;
   const report = parse(bytes, runId, index);
@@ -23,10 +31,10 @@ export async function readClaim(
 export async function readReport(
   objects: ObjectStore,
   runId: string,
-  { index, attempt }: AttemptName
+  name: AttemptName
 ): Promise<AttemptReport | undefined> {
-  const bytes = await objects.get(`runs/${runId}/attempts/${index}/${attempt}/report.json`);
-  return bytes && parse(bytes, runId, index);
+  const bytes = await objects.get(reportKey(runId, name));
+  return bytes && parse(bytes, runId, name.index);
 }
 
 function parse(bytes: Buffer, runId: string, index: number): AttemptReport | undefined {

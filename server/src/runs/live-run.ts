@@ -101,6 +101,8 @@ export class LiveRun {
   news = new RunnerNews();
   /** Why nothing of the run can go on. */
   unusable: string | undefined;
+  /** How often what its tasks had made was gone when it was to be published. */
+  timesVanished = 0;
   /** Why its last step could not be done, which is tried again. */
   trouble: string | undefined;
 

@@ -1,3 +1,4 @@
+import { isOnDisk, listedKeys } from '../objects/object-walk.js';
 import type { ObjectStore } from '../objects/object-store.js';
 
 /**
@@ -12,7 +13,7 @@ export class ObjectSizes {
     private readonly objects: ObjectStore,
     private readonly runId: string
   ) {
-    this.#isOnDisk = objects.fileOf(`runs/${runId}/plan.json`) !== undefined;
+    this.#isOnDisk = isOnDisk(objects);
   }
 
   /** Whether all objects that one attempt made are there with their sizes; `folder` is the attempt's own, without `/`. */
@@ -34,10 +35,8 @@ export class ObjectSizes {
   /** By key, of the files that attempts made: a run has as many logs and reports besides. */
   async #list(prefix: string): Promise<Map<string, number>> {
     const sizes = new Map<string, number>();
-    for (let cursor: string | null = ''; cursor !== null;) {
-      const page = await this.objects.list(prefix, cursor === '' ? {} : { cursor });
-      for (const { key, sizeBytes } of page.objects) if (key.includes('/out/')) sizes.set(key, sizeBytes);
-      cursor = page.nextCursor;
+    for await (const { key, sizeBytes } of listedKeys(this.objects, prefix)) {
+      if (key.includes('/out/')) sizes.set(key, sizeBytes);
     }
     return sizes;
   }

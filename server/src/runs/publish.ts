@@ -3,7 +3,8 @@ import type { DerivativeVersions } from '../datasets/derivative-versions.js';
 import type { ShardRepository } from '../datasets/shard-repository.js';
 import type { Database, Writing } from '../metadata/database.js';
 import type { ObjectStore } from '../objects/object-store.js';
-import { readClaim } from './attempt-report.js';
+import { isOnDisk, listedKeys } from '../objects/object-walk.js';
+import { claimKey, readClaim } from './attempt-report.js';
 import type { DerivativeRepository, Made } from './derivative-repository.js';
 import { derivativeShards, type DerivativeEntry } from './derivative-shards.js';
 import type { FaultPoint } from './fault-point.js';
@@ -59,7 +60,7 @@ export class Publisher {
       const { manifest, missing } = await this.#makeManifest(runId);
       if (missing.length > 0) {
         // A claim without its objects would win over the attempt that makes them anew.
-        for (const index of missing) await this.objects.delete(`runs/${runId}/claims/${index}.json`);
+        for (const index of missing) await this.objects.delete(claimKey(runId, index));
         return missing.sort((a, b) => a - b);
       }
       this.fault('after-verify');
@@ -158,10 +159,23 @@ export class Publisher {
     let lost = this.database.selectFrom('attempt').select(['taskIndex', 'number']).where('runId', '=', runId);
     // Nothing of a run that was stopped is ever published.
     if (run.state !== 'stopped') lost = lost.where('published', '=', 0);
-    for (const { taskIndex, number } of await lost.execute()) {
-      await this.objects.deletePrefix(`runs/${runId}/attempts/${taskIndex}/${number}/out/`);
-    }
+    const folders = (await lost.execute()).map(({ taskIndex, number }) =>
+      outFolder({ runId, taskIndex, attempt: number })
+    );
+    if (isOnDisk(this.objects) || folders.length <= looksAtOnce) {
+      for (const folder of folders) await this.objects.deletePrefix(`${folder}/`);
+    } else await this.#deleteBelow(runId, new Set(folders));
     await this.writes.setRun(this.database, runId, { garbage: 0 }, run.state);
+  }
+
+  /** Deletes by one walk over what the run made: most of very many lost attempts never made anything. */
+  async #deleteBelow(runId: string, folders: ReadonlySet<string>): Promise<void> {
+    const keys: string[] = [];
+    for await (const { key } of listedKeys(this.objects, `runs/${runId}/attempts/`)) {
+      const end = key.indexOf('/out/');
+      if (end >= 0 && folders.has(key.slice(0, end + '/out'.length))) keys.push(key);
+    }
+    await inParallel(keys, (key) => this.objects.delete(key));
   }
 
   /** The derivatives of a manifest, some at a time: a large one is never in memory as a whole. */

@@ -22,6 +22,8 @@ import { readStoreFacts } from './store-facts.js';
 
 const afterStateMs = 50;
 const afterTroubleMs = 1_000;
+/** A store that loses what it took would have the same tasks run again for ever. */
+const vanishingsAllowed = 3;
 /** So that one commit keeps other requests waiting for no more than an instant. */
 const ordersAtOnce = 5_000;
 
@@ -267,11 +269,7 @@ export class RunAdvance {
     } catch (error) {
       if (passes(error)) throw error;
       this.logger.error({ runId, err: error }, 'a run could not be published');
-      const failure = `What the run made could not be published: ${plainReason(error)} Nothing is lost: publish it again once that is mended.`;
-      const finishedAt = new Date().toISOString();
-      await this.writes.moveRun(this.database, runId, 'failed', { failure, finishedAt });
-      live.facts.state = 'failed';
-      await this.end.letGo(hand);
+      await this.#endUnpublished(hand, `What the run made could not be published: ${plainReason(error)}`);
       return;
     }
     if (missing.length === 0) {
@@ -281,6 +279,11 @@ export class RunAdvance {
       return;
     }
     this.logger.warn({ runId, tasks: missing.length }, 'objects of tasks are missing; they run again');
+    if (++live.timesVanished > vanishingsAllowed) {
+      const what = `What ${missing.length === 1 ? 'a task' : `${missing.length} tasks`} made was gone from the object store ${live.timesVanished} times.`;
+      await this.#endUnpublished(hand, what);
+      return;
+    }
     const moves = new Map<number, TaskState>(missing.map((index) => [index, 'waiting']));
     await this.database.transaction().execute(async (writing) => {
       const reason = 'What it had made was no longer in the object store.';
@@ -294,6 +297,13 @@ export class RunAdvance {
     live.facts.state = 'running';
     await this.events.runChanged(hand);
     this.hands.wake(hand, 0);
+  }
+
+  async #endUnpublished(hand: Hand, why: string): Promise<void> {
+    const failure = `${why} Nothing is lost: publish it again once that is mended.`;
+    await this.writes.moveRun(this.database, hand.live.id, 'failed', { failure, finishedAt: new Date().toISOString() });
+    hand.live.facts.state = 'failed';
+    await this.end.letGo(hand);
   }
 }
 
