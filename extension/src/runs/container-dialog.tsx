@@ -27,13 +27,9 @@ function ContainerForm(props: { form: IContainerForm; labscale: ILabscale }): JS
     draw();
   };
   const adapters: [Adapter, string, string][] = [
-    ['plain', trans.__('Any program'), trans.__('It is given the arguments below.')],
-    [
-      'bids-app',
-      trans.__('A BIDS App'),
-      trans.__('It is given input, output and participant, then the arguments below.')
-    ],
-    ['chris', trans.__('A ChRIS plugin'), trans.__('It is given a flag for each parameter, then input and output.')]
+    ['plain', trans.__('any program'), trans.__('given the arguments below')],
+    ['bids-app', trans.__('a BIDS App'), trans.__('given input, output, participant and the arguments below')],
+    ['chris', trans.__('a ChRIS plugin'), trans.__('given a flag for each parameter, then input and output')]
   ];
   return (
     <>

@@ -78,7 +78,7 @@ export function TaskPane(props: ITaskPaneProps): JSX.Element {
           </button>
         )}
       </div>
-      {task.reason !== null && <div className="jp-Labscale-TaskPane-reason">{task.reason}</div>}
+      {task.reason !== null && <div className={`jp-Labscale-TaskPane-reason jp-mod-${task.state}`}>{task.reason}</div>}
       {task.reusedFrom !== null && (
         <div className="jp-Labscale-Field-help">
           {trans.__('Taken over from run %1, task %2.', task.reusedFrom.runId, task.reusedFrom.taskIndex)}
