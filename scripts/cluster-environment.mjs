@@ -31,18 +31,20 @@ export function clusterEnvironment(folder, { runner, objects }) {
     writeFileSync(file, JSON.stringify(value, undefined, 2), { mode });
     return file;
   };
-  const { endpoint, podEndpoint, bucket, region, accessKey, secretKey } = cluster.s3;
+  const { endpoint, podEndpoint, bucket, dataBucket, region, accessKey, secretKey } = cluster.s3;
   return {
     ...wanted,
     ...(needsStore && {
       LABSCALE_S3_ENDPOINT: endpoint,
       LABSCALE_S3_POD_ENDPOINT: podEndpoint,
       LABSCALE_S3_BUCKET: bucket,
+      ...(dataBucket && { LABSCALE_S3_DATA_BUCKETS: dataBucket }),
       LABSCALE_S3_REGION: region,
       LABSCALE_S3_CREDENTIALS_FILE: write('store-credentials.json', { accessKey, secretKey }, 0o600)
     }),
     ...(needsCluster && {
       KUBECONFIG: cluster.serverKubeconfig,
+      LABSCALE_REGISTRIES: process.env.LABSCALE_REGISTRIES ?? cluster.registry.url,
       LABSCALE_KUBERNETES_PROFILE: write('kubernetes-profile.json', profileOf(cluster), 0o644)
     })
   };

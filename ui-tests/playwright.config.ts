@@ -1,11 +1,12 @@
 import { defineConfig } from '@playwright/test';
 import { existsSync } from 'node:fs';
+import { testTimeout } from './helpers/patience';
 
 const systemChromium = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find((path) => existsSync(path));
 
 export default defineConfig({
   testDir: './tests',
-  timeout: 180_000,
+  timeout: testTimeout,
   expect: { timeout: 30_000 },
   workers: 1,
   fullyParallel: false,

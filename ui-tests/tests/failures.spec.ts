@@ -1,6 +1,7 @@
 import { execute, look } from '../helpers/lab-page';
 import { expect, test } from '../helpers/lab-test';
 import type { LabscaleProject } from '../helpers/labscale-project';
+import { runTimeout } from '../helpers/patience';
 
 test.use({ labName: 'failures' });
 
@@ -81,7 +82,7 @@ test('a trial is released, failures are grouped, looked into, and tried again wi
   });
 
   await test.step('failures that are alike stand together, first in time first', async () => {
-    await expect(failures.getByText('2 kinds')).toBeVisible({ timeout: 60_000 });
+    await expect(failures.getByText('2 kinds')).toBeVisible({ timeout: runTimeout });
     await expect(failures.getByRole('listitem')).toHaveCount(2);
     const memory = failures.getByRole('listitem').filter({ hasText: 'out of memory' });
     const exception = failures.getByRole('listitem').filter({ hasText: 'ValueError' });
@@ -117,12 +118,15 @@ test('a trial is released, failures are grouped, looked into, and tried again wi
     await memory.locator('summary').click();
     await memory.getByRole('button', { name: 'Retry this group with…' }).click();
     await expect(dialog.getByText('Run 2 failed tasks again')).toBeVisible();
+    // A dialog focuses its first field once it is drawn, and takes what is being typed with it.
+    await expect(dialog.getByLabel('CPUs')).toBeFocused();
     await dialog.getByLabel('Memory (MiB)').fill('640');
+    await expect(dialog.getByLabel('Memory (MiB)')).toHaveValue('640');
     await look(page, 'retry');
     await page.keyboard.press('Enter');
     await expect(dialog).toHaveCount(0);
-    await expect(failures.getByText('1 kind')).toBeVisible({ timeout: 60_000 });
-    await expect(page.getByText('22 succeeded', { exact: true })).toBeVisible();
+    await expect(failures.getByText('1 kind')).toBeVisible({ timeout: runTimeout });
+    await expect(page.getByText('22 succeeded', { exact: true })).toBeVisible({ timeout: runTimeout });
     await expect(task.getByRole('button', { name: 'Attempt 2' })).toHaveAttribute('aria-pressed', 'true');
   });
 
@@ -154,7 +158,7 @@ test('a run is followed while it goes, and stopped', async ({ page, project }) =
   const log = page.getByLabel('Log of task 1, attempt 1');
 
   await test.step('the log grows under the eyes of the reader', async () => {
-    await expect(log).toContainText('step 1\n');
+    await expect(log).toContainText('step 1\n', { timeout: runTimeout });
     const before = (await log.textContent())?.length ?? 0;
     await expect.poll(async () => (await log.textContent())?.length ?? 0).toBeGreaterThan(before);
     await look(page, 'run-in-progress');
@@ -164,7 +168,7 @@ test('a run is followed while it goes, and stopped', async ({ page, project }) =
     await page.getByRole('button', { name: 'Stop', exact: true }).click();
     await expect(page.getByRole('dialog')).toContainText('nothing is published');
     await page.getByRole('dialog').getByRole('button', { name: 'Stop' }).click();
-    await expect(page.getByText('6 stopped', { exact: true })).toBeVisible();
+    await expect(page.getByText('6 stopped', { exact: true })).toBeVisible({ timeout: runTimeout });
     await expect(page.getByRole('button', { name: 'Open results' })).toHaveCount(0);
     expect((await project.call('getRun', { params: { runId: run.id } })).derivatives).toBeNull();
   });

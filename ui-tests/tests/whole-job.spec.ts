@@ -1,5 +1,6 @@
 import { execute, look, reloadLab } from '../helpers/lab-page';
 import { expect, test } from '../helpers/lab-test';
+import { runTimeout } from '../helpers/patience';
 
 test.use({ labName: 'whole-job', examples: true });
 
@@ -79,7 +80,7 @@ test('a data scientist tunes on a snippet, runs on every shard and finds the res
   });
 
   await test.step('watch it to its end', async () => {
-    await expect(page.getByText('Published 100 derivatives').first()).toBeVisible({ timeout: 120_000 });
+    await expect(page.getByText('Published 100 derivatives').first()).toBeVisible({ timeout: 2 * runTimeout });
     await expect(page.getByRole('region', { name: 'Charts' }).locator('canvas, svg').first()).toBeVisible();
     await page.getByRole('tab', { name: 'Labscale' }).click();
     await page.getByRole('application', { name: /^Tasks/ }).click({ position: { x: 200, y: 90 } });
