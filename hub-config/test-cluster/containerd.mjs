@@ -45,6 +45,9 @@ state = ${quoted(state)}
 `;
 }
 
+/** Where an image of the registry is asked for. Without a host of its own a server is not heard, and https is tried. */
+const renderHosts = (server) => `server = "${server}"\n\n[host."${server}"]\n  capabilities = ["pull", "resolve"]\n`;
+
 /**
  * The pods' network: the bridge and nothing beyond it. The bridge has its address already, and isGateway would turn on the
  * forwarding of packets for the whole machine.
@@ -73,7 +76,7 @@ export const containerd = {
     const registry = join(hosts, onBridge('registry'));
     for (const folder of [cni, registry, ...Object.values(containerdFolders)]) mkdirSync(folder, { recursive: true });
     writeFileSync(join(cni, '10-labscale.conflist'), JSON.stringify(renderNetwork(containerdFolders.network), null, 2));
-    writeFileSync(join(registry, 'hosts.toml'), `server = "http://${onBridge('registry')}"\n`);
+    writeFileSync(join(registry, 'hosts.toml'), renderHosts(`http://${onBridge('registry')}`));
     const config = join(home, 'config.toml');
     writeFileSync(
       config,

@@ -28,7 +28,7 @@ function busyboxLayer() {
 }
 
 const user = { User: '1000:1000', WorkingDir: '/tmp' };
-const path = '/usr/local/bin:/usr/bin:/bin';
+const path = '/usr/local/bin:/usr/bin:/bin:/opt/labscale/bin';
 // The root of a container is read-only, and HOME would be there.
 const home = 'HOME=/tmp';
 
