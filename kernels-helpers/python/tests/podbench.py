@@ -146,7 +146,10 @@ class Wave:
 
 
 class Pod:
-    """Parameters: `program` is what runs beside the transfer; a worker where it is left out."""
+    """Parameters: `program` is what runs beside the transfer; a worker where it is left out.
+
+    It starts when the file `after` is there.
+    """
 
     def __init__(
         self,
@@ -160,6 +163,7 @@ class Pod:
         patience: float = 60,
         environment: dict[str, str] | None = None,
         number_of_wave: int = 1,
+        after: Path | None = None,
     ) -> None:
         self.wave = wave
         self.root = wave.folder / f"pod-{number}"
@@ -200,6 +204,8 @@ class Pod:
                 *("--run", wave.run, "--worker", f"pod-{number}", "--slots", "1"),
                 *("--channel", str(self.root / "channel.sock")),
             ]
+        if program is not None and after is not None:
+            program = ["sh", "-c", 'until [ -e "$0" ]; do sleep 0.05; done; exec "$@"', str(after), *program]
         if program is not None:
             with open(self.log, "ab") as log:
                 self.program = subprocess.Popen(

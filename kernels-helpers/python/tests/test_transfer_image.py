@@ -18,6 +18,8 @@ import pytest
 from objectstore import Minio
 from podbench import SCRIPT, Wave, wait_for
 
+from labscale.claim import now
+
 pytestmark = pytest.mark.skipif(shutil.which("busybox") is None, reason="there is no busybox on this machine")
 
 
@@ -90,6 +92,18 @@ def test_ends_are_told_in_plain_words(
     assert wave.claims() == []
     if "last words" in script:
         assert report["failureText"] == wave.log(0) == "last words\n"
+
+
+def test_what_an_image_takes_to_come_is_no_time_of_a_task(wave: Wave, tmp_path: Path) -> None:
+    wave.plan_container()
+    wave.submit([[wave.order(0)]])
+    pulled = tmp_path / "pulled"
+    pod = wave.pod(image=_image(tmp_path, 'echo x > "$OUT/r"'), after=pulled)
+    wait_for(lambda: any(path.is_file() for path in (pod.root / "shards").rglob("*")))
+    before = now()
+    pulled.touch()
+    assert pod.wait() == 0, pod.log.read_text()
+    assert wave.claim(0)["startedAt"] >= before
 
 
 def test_the_programs_are_those_of_the_image(wave: Wave, tmp_path: Path) -> None:

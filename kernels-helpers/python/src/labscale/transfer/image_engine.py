@@ -70,7 +70,12 @@ class ImageEngine:
                 orders = os.open("orders", os.O_RDWR | flags, dir_fd=folder.fd)
                 output = os.open("log", os.O_RDWR | flags, dir_fd=folder.fd)
                 self._life.register(os.open("life", os.O_RDONLY | flags, dir_fd=folder.fd), 0)
-            os.write(orders, b"hello\n")
+                os.write(orders, b"hello\n")
+                # The image may still be on its way: that is no time of a task's, and until then none runs.
+                while "begun" not in folder.names():
+                    if self._has_died():
+                        raise _Died
+                    time.sleep(LOOK_SECONDS)
             self._hearing.ready()
             while (order := self._orders.get()) is not None:
                 self._do(order, orders, output)

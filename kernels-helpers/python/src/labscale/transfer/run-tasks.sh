@@ -37,6 +37,7 @@ until read -r -t 2 number <&8; do
   if [ -e "$turn/over" ] || [ $waited -gt 600 ]; then exit 75; fi
 done
 exec 7<"$turn/orders" 8<&-
+: >"$turn/begun"
 
 end_processes() {
   # As the first process of the container, this ends all the others; anywhere else it would end the machine's.

@@ -2,8 +2,8 @@
 
 `task/{in,out,params.json}` are what the program sees as /in, /out and /params.json. `turn/` has
 `orders` (a pipe: `hello` once, then `number seconds`, at last `finish`), `log` (a pipe of what the program
-prints), `life` (a pipe that the script holds open while it lives), `result` (a file that says how the program
-ended) and `over` (a file: nothing will be ordered any more).
+prints), `life` (a pipe that the script holds open while it lives), `begun` (a file: the script takes orders),
+`result` (a file that says how the program ended) and `over` (a file: nothing will be ordered any more).
 """
 
 from __future__ import annotations
