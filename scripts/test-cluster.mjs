@@ -34,7 +34,7 @@ const suites = {
   ui: {
     report: 'playwright',
     needs: ensureChromium,
-    command: () => ['npm', ['test', '--workspace', 'ui-tests', '--', 'whole-job', 'failures']],
+    command: () => ['npm', ['test', '--workspace', 'ui-tests', '--', 'whole-job', 'failures', 'cluster']],
     env: (report) => ({
       ...onCluster,
       ...clusterEnvironment(join(root, 'reports'), { runner: 'kubernetes', objects: 'minio' }),
