@@ -1,9 +1,9 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { hash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -59,6 +59,27 @@ export async function startRegistry(options: { more?: string; storage?: string }
   const host = await listening(child);
   const layer = await makeLayer(folder);
 
+  const { putBlob, putManifest } = writerOf(host);
+  const push = async (nameAndTag: string, config: ImageConfig, architecture = 'amd64') => {
+    const layout = await makeLayout(folder, layer, config, architecture);
+    const digestFile = `${layout}.digest`;
+    const target = `docker://${host}/${nameAndTag}`;
+    // It packs the layer, so the manifest is not that of the layout.
+    const options = ['--quiet', '--dest-tls-verify=false', '--digestfile', digestFile];
+    await run('skopeo', ['--insecure-policy', 'copy', ...options, `oci:${layout}:it`, target]);
+    return (await readFile(digestFile, 'utf8')).trim();
+  };
+  const stop = async () => {
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGTERM');
+    await ended;
+    await rm(folder, { recursive: true, force: true });
+  };
+  return { host, folder, push, putManifest, putBlob, stop };
+}
+
+/** What a registry takes over its own interface. */
+export function writerOf(host: string) {
   const putBlob = async (name: string, body: Buffer) => {
     const started = await fetch(`http://${host}/v2/${name}/blobs/uploads/`, { method: 'POST' });
     const digest = digestOfBytes(body);
@@ -82,22 +103,49 @@ export async function startRegistry(options: { more?: string; storage?: string }
     if (answer.status !== 201) throw new Error(`the registry did not take a manifest: ${await answer.text()}`);
     return digestOfBytes(body);
   };
-  const push = async (nameAndTag: string, config: ImageConfig, architecture = 'amd64') => {
-    const layout = await makeLayout(folder, layer, config, architecture);
-    const digestFile = `${layout}.digest`;
-    const target = `docker://${host}/${nameAndTag}`;
-    // It packs the layer, so the manifest is not that of the layout.
-    const options = ['--quiet', '--dest-tls-verify=false', '--digestfile', digestFile];
-    await run('skopeo', ['--insecure-policy', 'copy', ...options, `oci:${layout}:it`, target]);
-    return (await readFile(digestFile, 'utf8')).trim();
+  /** A name can be taken away only by its digest. */
+  const removeManifest = async (name: string, digest: string) => {
+    const answer = await fetch(`http://${host}/v2/${name}/manifests/${digest}`, { method: 'DELETE' });
+    if (answer.status !== 202) throw new Error(`the registry did not remove a manifest: ${await answer.text()}`);
   };
-  const stop = async () => {
-    const ended = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGTERM');
-    await ended;
-    await rm(folder, { recursive: true, force: true });
-  };
-  return { host, folder, push, putManifest, putBlob, stop };
+  return { putBlob, putManifest, removeManifest };
+}
+
+/** Pushes an image of one layer: a busybox, its commands in /bin, and scripts by their paths; returns its digest. */
+export async function pushBusybox(
+  host: string,
+  name: string,
+  config: ImageConfig,
+  files: Record<string, string> = {}
+): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'labscale-image-'));
+  const root = join(folder, 'root');
+  for (const part of ['bin', 'tmp']) await mkdir(join(root, part), { recursive: true });
+  await copyFile(busybox, join(root, 'bin/busybox'));
+  for (const command of (await run(busybox, ['--list'])).stdout.trim().split('\n')) {
+    if (command !== 'busybox') await symlink('busybox', join(root, 'bin', command));
+  }
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await writeFile(join(root, path), text, { mode: 0o755 });
+  }
+  const owner = ['--owner=0', '--group=0', '--mtime=@0', '--sort=name'];
+  await run('tar', ['--create', ...owner, '--file', join(folder, 'layer.tar'), '--directory', root, '.']);
+  const layer = await readFile(join(folder, 'layer.tar'));
+  await rm(folder, { recursive: true });
+  const { putBlob, putManifest } = writerOf(host);
+  const described = Buffer.from(
+    JSON.stringify({
+      ...{ architecture: 'amd64', os: 'linux', config: { Env: ['PATH=/bin'], ...config } },
+      rootfs: { type: 'layers', diff_ids: [digestOfBytes(layer)] }
+    })
+  );
+  const type = 'application/vnd.oci.image';
+  return await putManifest(name, '1', `${type}.manifest.v1+json`, {
+    ...{ schemaVersion: 2, mediaType: `${type}.manifest.v1+json` },
+    config: { mediaType: `${type}.config.v1+json`, digest: await putBlob(name, described), size: described.length },
+    layers: [{ mediaType: `${type}.layer.v1.tar`, digest: await putBlob(name, layer), size: layer.length }]
+  });
 }
 
 /** With port 0 it takes a free one, and tells in its log which. */

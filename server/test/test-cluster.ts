@@ -17,6 +17,7 @@ export interface TestCluster {
   serverKubeconfig: string;
   namespace: string;
   s3: { endpoint: string; podEndpoint: string; bucket: string; region: string; accessKey: string; secretKey: string };
+  registry: { podHost: string };
   images: { agent: string; scientific: string; plain: string };
   programs: { kubectl: string };
 }
