@@ -21,8 +21,10 @@ for name in ("smoothing.ipynb", "smoothing.py"):
     shutil.copy(Path("/work") / name, work)
 (inputs / "image.npy").write_bytes(store.get(f"bench/papermill/in/{index}/image.npy"))
 subprocess.run(
-    ["papermill", "smoothing.ipynb", str(outputs / "executed.ipynb"), "-p", "sigma", os.environ["SIGMA"]]
-    + ["--no-progress-bar", "--autosave-cell-every", "0", "--log-level", "ERROR"],
+    [
+        *("papermill", "smoothing.ipynb", str(outputs / "executed.ipynb"), "-p", "sigma", os.environ["SIGMA"]),
+        *("--no-progress-bar", "--autosave-cell-every", "0", "--log-level", "ERROR"),
+    ],
     cwd=work,
     env={**os.environ, "LABSCALE_INPUT": str(inputs), "LABSCALE_OUTPUT": str(outputs)},
     check=True,

@@ -21,7 +21,8 @@ function reportOf(index: number, more: Partial<AttemptReport> = {}): AttemptRepo
 function overRun(): { live: LiveRun; news: RunnerNews } {
   const flights = new Map(Array.from({ length: tasks }, (_, index) => [index, { index, attempt: 1 }]));
   const news = new RunnerNews();
-  for (const index of flights.keys()) news.gone.set(`${index}/1`, { detail: 'Its Job was deleted.', exitKind: 'worker-lost' });
+  for (const index of flights.keys())
+    news.gone.set(`${index}/1`, { detail: 'Its Job was deleted.', exitKind: 'worker-lost' });
   return { live: { id: 'run-1', flights } as unknown as LiveRun, news };
 }
 
