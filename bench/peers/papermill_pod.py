@@ -22,7 +22,14 @@ for name in ("smoothing.ipynb", "smoothing.py"):
 (inputs / "image.npy").write_bytes(store.get(f"bench/papermill/in/{index}/image.npy"))
 subprocess.run(
     [
-        *("papermill", "smoothing.ipynb", str(outputs / "executed.ipynb"), "-p", "sigma", os.environ["SIGMA"]),
+        *(
+            "papermill",
+            "smoothing.ipynb",
+            str(outputs / "executed.ipynb"),
+            "-p",
+            "sigma",
+            os.environ["SIGMA"],
+        ),
         *("--no-progress-bar", "--autosave-cell-every", "0", "--log-level", "ERROR"),
     ],
     cwd=work,
