@@ -32,6 +32,7 @@ import type { Metadata } from './metadata/database.js';
 import { Idempotency } from './metadata/idempotency.js';
 import { LocalObjectStore } from './objects/local-object-store.js';
 import type { ObjectStore } from './objects/object-store.js';
+import { isOnDisk } from './objects/object-walk.js';
 import { StsRunCredentials } from './objects/run-credentials.js';
 import { S3ObjectStore } from './objects/s3-object-store.js';
 import { StoreSelfTest } from './objects/store-self-test.js';
@@ -118,7 +119,7 @@ export function compose(config: Config, metadata: Metadata, logger: Logger): Ser
     datasetRepository,
     shardRepository,
     // Tasks elsewhere see the store, and no folder of this machine.
-    new SourceLook(folders, buckets, shardRepository, objects.fileOf('datasets') === undefined),
+    new SourceLook(folders, buckets, shardRepository, !isOnDisk(objects)),
     indexer,
     objects,
     access,

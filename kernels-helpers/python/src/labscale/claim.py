@@ -23,10 +23,12 @@ class Measures:
     started: float
     """By the monotonic clock."""
     exit_code: int | None = None
-    cpu_seconds: float = 0.0
-    peak_bytes: int = 0
+    cpu_seconds: float | None = 0.0
+    peak_bytes: int | None = 0
     log_bytes: int = 0
     metrics: dict[str, float] = field(default_factory=dict)
+    seconds: float | None = None
+    """How long it took; None where it is measured until its report is made."""
 
 
 def conclude(
@@ -80,6 +82,7 @@ def report_of(
 ) -> dict[str, Any]:
     """The report of an attempt, as ARCHITECTURE.md has it under "The worker protocol"."""
     kind = failure.exit_kind if failure else "succeeded"
+    seconds = time.monotonic() - measures.started if measures.seconds is None else measures.seconds
     return {
         "version": 1,
         "runId": plan["runId"],
@@ -95,8 +98,8 @@ def report_of(
         "exitCode": measures.exit_code,
         "startedAt": measures.started_at,
         "finishedAt": now(),
-        "durationSeconds": round(time.monotonic() - measures.started, 6),
-        "cpuSeconds": round(measures.cpu_seconds, 6),
+        "durationSeconds": round(seconds, 6),
+        "cpuSeconds": None if measures.cpu_seconds is None else round(measures.cpu_seconds, 6),
         "peakMemoryBytes": measures.peak_bytes,
         "metrics": measures.metrics,
         "logSizeBytes": measures.log_bytes,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
 from pathlib import Path, PurePosixPath
@@ -10,8 +9,7 @@ from typing import Any
 
 from labscale.client import download
 from labscale.errors import LabscaleError
-
-BLOCK_BYTES = 1024 * 1024
+from labscale.outputs import file_digest
 
 
 def fetch_object(version_id: str, key: str, item: dict[str, Any], target: Path) -> None:
@@ -54,13 +52,9 @@ def is_whole(path: Path, item: dict[str, Any]) -> bool:
     try:
         if path.stat().st_size != item["sizeBytes"]:
             return False
-        digest = hashlib.sha256()
-        with open(path, "rb") as file:
-            while block := file.read(BLOCK_BYTES):
-                digest.update(block)
+        return file_digest(str(path)) == item["digest"]
     except OSError:
         return False
-    return item["digest"] == f"sha256:{digest.hexdigest()}"
 
 
 def place_below(folder: Path, *names: str) -> Path:

@@ -35,7 +35,7 @@ from labscale.transfer.folder import Folder
 from labscale.transfer.hearing import Name
 from labscale.transfer.live_log import LiveLog
 from labscale.transfer.mark import Mark
-from labscale.transfer.publication import Ended, report_of
+from labscale.transfer.publication import Ended, report_of_ended
 from labscale.transfer.said import Said
 from labscale.transfer.shelf import Shelf
 from labscale.transfer.talk import Talk
@@ -271,7 +271,7 @@ class Local:
             except StoreError as error:
                 ended = Ended(attempt.order, None, said, attempt.started_at, attempt.started)
                 failure = said.failure or AttemptFailure("store-unavailable", str(error))
-                report = report_of(self._carriage.plan, ended, failure, [], 0, claimed=False)
+                report = report_of_ended(self._carriage.plan, ended, failure, [], 0, claimed=False)
             self._carriage.clear(attempt.order, brought=attempt.brought is not None)
             name = attempt.name
             self._tell({"event": "ended", "index": name[0], "attempt": name[1], "report": report})

@@ -6,12 +6,11 @@ import contextlib
 import errno
 import json
 import os
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from labscale.claim import now
+from labscale.claim import Measures, report_of
 from labscale.failure import AttemptFailure
 from labscale.log import HEAD_BYTES, TAIL_BYTES
 from labscale.outputs import check_expected, media_type
@@ -74,7 +73,7 @@ def publish(
     log_bytes = put_log(store, f"{prefix}/log", ended.folder) if ended.folder else 0
     if failure is None and not is_wanted():
         failure, objects = AttemptFailure("stopped", "stopped on request"), []
-    report = report_of(plan, ended, failure, objects, log_bytes, claimed=failure is None)
+    report = report_of_ended(plan, ended, failure, objects, log_bytes, claimed=failure is None)
     body = _encoded(report)
     store.put(f"{prefix}/report.json", body, "application/json")
     if failure is None and not store.put_if_absent(keys.claim(run, order["index"]), body):
@@ -83,7 +82,7 @@ def publish(
     return report
 
 
-def report_of(
+def report_of_ended(
     plan: dict[str, Any],
     ended: Ended,
     failure: AttemptFailure | None,
@@ -93,31 +92,18 @@ def report_of(
     claimed: bool,
 ) -> dict[str, Any]:
     """As ARCHITECTURE.md has it; what names the task is our own knowledge and not what was said."""
-    order, said = ended.order, ended.said
-    kind = failure.exit_kind if failure else "succeeded"
-    seconds = said.seconds if said.seconds is not None else time.monotonic() - ended.started
-    return {
-        "version": 1,
-        "runId": plan["runId"],
-        "index": order["index"],
-        "attempt": order["attempt"],
-        "shardKey": order["shard"]["key"],
-        "parameterSetVersionId": order["parameterSetVersionId"],
-        "state": kind if kind in ("succeeded", "stopped") else "failed",
-        "claimed": claimed,
-        "exitKind": kind,
-        "reason": failure.reason if failure else None,
-        "failureText": failure.text if failure else None,
-        "exitCode": said.exit_code,
-        "startedAt": said.started_at or ended.started_at,
-        "finishedAt": now(),
-        "durationSeconds": round(seconds, 6),
-        "cpuSeconds": said.cpu_seconds,
-        "peakMemoryBytes": said.peak_bytes,
-        "metrics": said.metrics,
-        "logSizeBytes": log_bytes,
-        "objects": objects,
-    }
+    said = ended.said
+    measures = Measures(
+        started_at=said.started_at or ended.started_at,
+        started=ended.started,
+        exit_code=said.exit_code,
+        cpu_seconds=said.cpu_seconds,
+        peak_bytes=said.peak_bytes,
+        log_bytes=log_bytes,
+        metrics=said.metrics,
+        seconds=said.seconds,
+    )
+    return report_of(plan, ended.order, measures, failure, objects=objects, claimed=claimed)
 
 
 def put_log(store: ObjectStore, key: str, folder: Folder) -> int:
