@@ -2,9 +2,9 @@ import { nullTranslator } from '@jupyterlab/translation';
 import type { AnalysisVersion, Run } from '@labscale/schema';
 import * as React from 'react';
 import { act } from 'react';
-import { createRoot, type Root } from 'react-dom/client';
 import { exampleClient, examples } from '../api/example-answers';
 import { RunAbout } from './run-about';
+import { mountedRoot } from '../ui/mounted-root';
 
 const trans = nullTranslator.load('labscale');
 const run = examples<Run>('Run');
@@ -17,29 +17,19 @@ const container: AnalysisVersion = {
 };
 
 describe('RunAbout', () => {
-  let host: HTMLElement;
-  let root: Root;
-  beforeAll(() => {
-    (globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean }).IS_REACT_ACT_ENVIRONMENT = true;
-  });
-  beforeEach(() => {
-    host = document.body.appendChild(document.createElement('div'));
-    root = createRoot(host);
-  });
-  afterEach(() => {
-    act(() => root.unmount());
-    host.remove();
-  });
+  const place = mountedRoot();
   const show = async (version: AnalysisVersion, of: Run = run) => {
     const { client } = exampleClient({ getAnalysisVersion: () => version });
     const opened = jest.fn();
     const props = { run: of, client, trans, onNotebook: opened, onSet: jest.fn(), onDataset: jest.fn() };
-    await act(async () => root.render(<RunAbout {...props} />));
+    await act(async () => place.root.render(<RunAbout {...props} />));
     await act(async () => new Promise((resolve) => setTimeout(resolve, 0)));
     return opened;
   };
   const row = (title: string) =>
-    [...host.querySelectorAll('tr')].find((one) => one.querySelector('th')?.textContent === title)?.querySelector('td');
+    [...place.host.querySelectorAll('tr')]
+      .find((one) => one.querySelector('th')?.textContent === title)
+      ?.querySelector('td');
 
   it('opens the notebook of a notebook', async () => {
     const opened = await show(notebook);

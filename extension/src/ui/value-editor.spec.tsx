@@ -2,8 +2,8 @@ import { nullTranslator } from '@jupyterlab/translation';
 import type { JsonValue } from '@labscale/schema';
 import * as React from 'react';
 import { act } from 'react';
-import { createRoot, type Root } from 'react-dom/client';
 import { ValueEditor, valueProblem, type IValueEditorProps } from './value-editor';
+import { mountedRoot } from './mounted-root';
 
 const trans = nullTranslator.load('labscale');
 
@@ -29,28 +29,16 @@ describe('valueProblem', () => {
 });
 
 describe('ValueEditor', () => {
-  let host: HTMLElement;
-  let root: Root;
-  beforeAll(() => {
-    (globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean }).IS_REACT_ACT_ENVIRONMENT = true;
-  });
-  beforeEach(() => {
-    host = document.body.appendChild(document.createElement('div'));
-    root = createRoot(host);
-  });
-  afterEach(() => {
-    act(() => root.unmount());
-    host.remove();
-  });
+  const place = mountedRoot();
 
   const typed = (spec: IValueEditorProps['spec'], value: JsonValue, text: string) => {
     const changes: [JsonValue | undefined, string | null][] = [];
     act(() =>
-      root.render(
+      place.root.render(
         <ValueEditor id="v" trans={trans} spec={spec} value={value} onChange={(...change) => changes.push(change)} />
       )
     );
-    const input = host.querySelector<HTMLInputElement>('#v') as HTMLInputElement;
+    const input = place.host.querySelector<HTMLInputElement>('#v') as HTMLInputElement;
     const set = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(input) as object, 'value')?.set;
     act(() => {
       set?.call(input, text);
@@ -80,7 +68,7 @@ describe('ValueEditor', () => {
 
   it('names the problem for a screen reader', () => {
     typed({ type: 'number' }, 1, 'x');
-    const input = host.querySelector('#v');
+    const input = place.host.querySelector('#v');
     expect(input?.getAttribute('aria-invalid')).toBe('true');
     expect(document.getElementById(input?.getAttribute('aria-describedby') ?? '')?.textContent).toContain(
       'not a number'

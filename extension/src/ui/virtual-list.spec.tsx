@@ -1,20 +1,18 @@
 import * as React from 'react';
 import { act } from 'react';
-import { createRoot, type Root } from 'react-dom/client';
 import { VirtualList, type IVirtualListProps } from './virtual-list';
+import { mountedRoot } from './mounted-root';
 
 const viewport = 400;
 const rowHeight = 20;
 
 describe('VirtualList', () => {
-  let host: HTMLElement;
-  let root: Root;
+  const place = mountedRoot();
   let selected: number | null;
 
   beforeAll(() => {
     // jsdom lays nothing out: the height of a viewport has to be said.
     Object.defineProperty(HTMLElement.prototype, 'clientHeight', { configurable: true, get: () => viewport });
-    (globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean }).IS_REACT_ACT_ENVIRONMENT = true;
     globalThis.ResizeObserver ??= class {
       observe() {}
       unobserve() {}
@@ -22,18 +20,12 @@ describe('VirtualList', () => {
     } as unknown as typeof ResizeObserver;
   });
   beforeEach(() => {
-    host = document.body.appendChild(document.createElement('div'));
-    root = createRoot(host);
     selected = null;
-  });
-  afterEach(() => {
-    act(() => root.unmount());
-    host.remove();
   });
 
   const draw = (more: Partial<IVirtualListProps> = {}) =>
     act(() =>
-      root.render(
+      place.root.render(
         <VirtualList
           label="things"
           role="listbox"
@@ -49,8 +41,8 @@ describe('VirtualList', () => {
         />
       )
     );
-  const list = () => host.querySelector<HTMLElement>('[aria-label="things"]') as HTMLElement;
-  const rows = () => [...host.querySelectorAll('[role="option"], [role="treeitem"]')];
+  const list = () => place.host.querySelector<HTMLElement>('[aria-label="things"]') as HTMLElement;
+  const rows = () => [...place.host.querySelectorAll('[role="option"], [role="treeitem"]')];
   const press = (key: string) => {
     act(() => {
       list().dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
