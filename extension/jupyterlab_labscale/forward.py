@@ -148,6 +148,13 @@ class ForwardHandler(APIHandler):
             self._refuse(self._problem or ServerUnavailable("The labscale server has gone.", "Try again."))
             return
         complete = await self._upstream.finish()
+        if self.request.method == "GET" and not self._browser_gone and self._is_unanswered(complete):
+            # The server was killed or restarted just now, and a read may be asked twice.
+            try:
+                complete = await self._ask_again(self._upstream.connection)
+            except ServerUnavailable as problem:
+                self._refuse(problem)
+                return
         if self._browser_gone:
             return
         if self._upstream.token_refused:
@@ -166,6 +173,17 @@ class ForwardHandler(APIHandler):
         else:
             # Cut off, so that half an answer is not taken for a whole one.
             self.detach().close()
+
+    def _is_unanswered(self, complete: bool) -> bool:
+        assert self._upstream is not None
+        return self._upstream.token_refused or not (complete or self._headers_written)
+
+    async def _ask_again(self, refused_by: Connection) -> bool:
+        self.settings["labscale_server"].suspect(refused_by)
+        self._upstream = await self._open(self._target())
+        if self._browser_gone:
+            self._upstream.close()
+        return await self._upstream.finish()
 
     def on_connection_close(self) -> None:
         """Close the way to the server: an event stream that nobody reads must not stay open there."""

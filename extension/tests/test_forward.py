@@ -171,6 +171,9 @@ class Upstream:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 upstream.requests.append((self.path, dict(self.headers), body))
                 name = self.path.rsplit("/", 1)[1].split("?")[0]
+                if name == "killed" and len(upstream.requests) == 1:
+                    self.connection.shutdown(socket.SHUT_RDWR)
+                    return
                 if name == "cut":
                     self.send_response(200)
                     self.send_header("Content-Type", "application/json")
@@ -273,6 +276,18 @@ def test_a_request_without_a_body_has_no_type(fronted: Jupyter, upstream: Upstre
 def test_half_an_answer_is_not_taken_for_a_whole_one(fronted: Jupyter) -> None:
     with pytest.raises((requests.exceptions.ChunkedEncodingError, requests.ConnectionError)):
         fronted.session().get(f"{fronted.api}/cut", timeout=30)
+
+
+def test_a_read_that_nobody_answers_is_asked_again(fronted: Jupyter, upstream: Upstream) -> None:
+    answer = fronted.session().get(f"{fronted.api}/killed", timeout=30)
+    assert answer.ok
+    assert [path for path, _, _ in upstream.requests] == ["/api/v1/killed"] * 2
+
+
+def test_a_write_that_nobody_answers_is_not_asked_again(fronted: Jupyter, upstream: Upstream) -> None:
+    answer = fronted.session().post(f"{fronted.api}/killed", json={}, timeout=30)
+    assert (answer.status_code, answer.json()["code"]) == (503, "SERVER_UNAVAILABLE")
+    assert len(upstream.requests) == 1
 
 
 def test_a_server_of_others_that_is_away_is_told(fronted: Jupyter, upstream: Upstream) -> None:
