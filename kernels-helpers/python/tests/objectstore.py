@@ -135,8 +135,10 @@ class CuttingProxy:
     ----------
     cuts
         Byte counts, one for each connection that is yet to be cut; the others stay whole.
-    requests
-        How many connections came.
+    connections
+        How many came.
+    refused
+        How many requests the store answered with 403.
     """
 
     def __init__(self, port: int, cuts: list[int] | None = None) -> None:
@@ -146,6 +148,7 @@ class CuttingProxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.connections = 0
+        self.refused = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self) -> None:
@@ -170,6 +173,7 @@ class CuttingProxy:
     def _pump(self, source: socket.socket, target: socket.socket, cut: int | None) -> None:
         try:
             while data := source.recv(65536):
+                self.refused += data.startswith(b"HTTP/1.1 403")
                 if self.delay:
                     time.sleep(self.delay)
                 if cut is not None:

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -485,16 +486,25 @@ def test_a_pod_that_cannot_begin_says_why_and_both_containers_end(
     assert wave.minio.secret_key not in pod.log.read_text()
 
 
-def test_credentials_that_are_renewed_are_taken(wave: Wave, minio: Minio) -> None:
-    wave.plan_command(["sh", "-c", 'sleep 0.5; echo x > "$LABSCALE_OUTPUT/r"'])
+def test_credentials_that_are_renewed_are_taken(wave: Wave, minio: Minio, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    wait = f"until [ -e {gate} ]; do sleep 0.02; done"
+    wave.plan_command(["sh", "-c", f'{wait}; echo x > "$LABSCALE_OUTPUT/r"'])
     wave.submit([[wave.order(0)]])
-    pod = wave.pod()
+    soon = (datetime.now(timezone.utc) + timedelta(minutes=1)).isoformat()
+    minio.write_credentials(minio.secret_key, expiresAt=soon)
+    proxy = CuttingProxy(minio.port)
     try:
+        pod = wave.pod(port=proxy.port)
         wait_for(lambda: wave.keys("attempts/0/"))
-        minio.write_credentials("revoked")
-        wait_for(lambda: pod.transfer.poll() is None and (pod.root / "objects").exists())
-        time.sleep(1)
+        minio.write_credentials("revoked", expiresAt=soon)
+        # Near their end credentials are looked at by each request half a second after the last look.
+        time.sleep(0.6)
+        gate.touch()
+        wait_for(lambda: proxy.refused > 0)
         assert pod.transfer.poll() is None
     finally:
         minio.write_credentials(minio.secret_key)
     assert pod.wait() == 0
+    assert wave.claims() == [0]
+    proxy.close()
