@@ -21,6 +21,7 @@ from labscale.contract import as_typed
 from labscale.failure import AttemptFailure, from_os_error, readable_bytes
 from labscale.inputs import link_files, link_shard
 from labscale.log import CappedLog
+from labscale.memory_kills import count_memory_kills
 from labscale.outputs import collect_outputs
 from labscale.places import Places
 from labscale.programs import Program
@@ -159,6 +160,7 @@ class Attempt:
         )
         log = CappedLog(os.path.join(self._folder, "log"))
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        kills_before = count_memory_kills()
         log_read, log_write = os.pipe2(os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
         result_read, result_write = os.pipe()
         slot = os.getpid()
@@ -201,7 +203,14 @@ class Attempt:
             raise AttemptFailure(verdict.exit_kind, verdict.reason, verdict.text or tail)
         if log.error is not None:
             raise from_os_error(log.error)
-        self._judge(task.speaks, status, said, tail)
+        try:
+            self._judge(task.speaks, status, said, tail)
+        except AttemptFailure as failure:
+            # Where memory is held to a limit from outside, that may be quicker than our look at the tree.
+            if failure.exit_kind == "out-of-memory" or count_memory_kills() == kills_before:
+                raise
+            measures.exit_code = None
+            raise AttemptFailure("out-of-memory", self._memory_reason(), failure.text or tail) from None
 
     def _watch(
         self, pid: int, log: CappedLog, log_read: int, channel: int, on_channel: Callable[[], None]
