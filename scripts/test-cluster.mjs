@@ -17,7 +17,7 @@ const suites = {
   store: suite('jest', jest('server', 'object-store', 's3-', 'run-credentials', 'publish', 'datasets', 'snippets'), {
     LABSCALE_TEST_OBJECTS: 'minio'
   }),
-  kubernetes: suite('jest', jest('server', 'kubernetes')),
+  kubernetes: suite('jest', jest('server', 'kubernetes', 'fault-parity')),
   'runs-on-minio': suite('jest', jest('server', '/run\\.spec', 'run-failures', 'run-steering'), {
     LABSCALE_TEST_OBJECTS: 'minio'
   }),
