@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { Agent as HttpAgent, request as requestHttp, type IncomingMessage, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Client } from 'minio';
 import { ProblemError } from '../problem-error.js';
 import { checkKey, faultOfKey } from './object-key.js';
 import type { LevelPage, ObjectInfo, ObjectPage, ObjectStore } from './object-store.js';
+import { ResumedRead } from './resumed-read.js';
 import { readListing, type S3Listing } from './s3-listing.js';
 import { isPassing, isRefusal, problemOfStore, readRefusal, S3Refusal } from './s3-refusal.js';
 import type { S3Settings } from './s3-settings.js';
@@ -185,41 +186,23 @@ export class S3ObjectStore implements ObjectStore {
     }
   }
 
-  /**
-   * The bytes of an answer, as many as it announced or an error: where the connection breaks, it goes on from there, as
-   * long as the object is the same one and each attempt brings something.
-   */
+  /** Goes on where the connection breaks, as long as the object is the same one and each attempt brings something. */
   #stream(key: string, first: IncomingMessage, start: number): Readable {
-    let answer = first;
     const announced = Number(first.headers['content-length']);
     const etag = first.headers.etag;
-    const read = async function* (this: S3ObjectStore) {
-      let delivered = 0;
-      for (let fruitless = 0; ;) {
-        try {
-          for await (const part of answer) {
-            delivered += (part as Buffer).length;
-            fruitless = 0;
-            yield part as Buffer;
-          }
-          // Node raises where fewer bytes come than the answer announced.
-          return;
-        } catch (error) {
-          const { endpoint, bucket } = this.settings;
-          if (!isPassing(error) || ++fruitless >= this.retries.attempts || etag === undefined) {
-            throw problemOfStore(error, { endpoint, bucket, key });
-          }
-          await this.#waitBefore(fruitless);
-          const next = await this.#get(key, { start: start + delivered, end: start + announced - 1 }, etag);
-          if (next === undefined) throw problemOfStore(error, { endpoint, bucket, key });
-          answer = next;
-        }
+    const { endpoint, bucket } = this.settings;
+    let fruitless = 0;
+    let reached = 0;
+    return new ResumedRead(first, async (delivered, broken) => {
+      fruitless = delivered > reached ? 1 : fruitless + 1;
+      reached = delivered;
+      if (isPassing(broken) && fruitless < this.retries.attempts && etag !== undefined) {
+        await this.#waitBefore(fruitless);
+        const next = await this.#get(key, { start: start + delivered, end: start + announced - 1 }, etag);
+        if (next !== undefined) return next;
       }
-    };
-    const stream = Readable.from(read.call(this), { objectMode: false });
-    // A stream that nobody began to read has not entered its generator, which would end the answer.
-    stream.once('close', () => answer.destroy());
-    return stream;
+      throw problemOfStore(broken, { endpoint, bucket, key });
+    });
   }
 
   async get(key: string): Promise<Buffer | undefined> {
