@@ -1,69 +1,13 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { newId } from '../src/metadata/ids.js';
 import { JobWatch } from '../src/runner/kubernetes/job-watch.js';
 import { ClusterError, KubernetesCluster, type Job } from '../src/runner/kubernetes/kubernetes-client.js';
+import { Way } from './apiserver-way.js';
 import { until } from './run-fixtures.js';
 import { describeWithCluster } from './test-cluster.js';
-
-/** A way to the apiserver that can be cut, or swallow what goes through it. */
-class Way {
-  readonly #pairs = new Set<[Socket, Socket]>();
-  connections = 0;
-  #isClosed = false;
-
-  private constructor(
-    private readonly server: Server,
-    readonly port: number
-  ) {}
-
-  static async to(target: URL): Promise<Way> {
-    const server = createServer();
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const way = new Way(server, (server.address() as AddressInfo).port);
-    server.on('connection', (near) => {
-      way.connections += 1;
-      if (way.#isClosed) return void near.destroy();
-      const far = connect(Number(target.port), target.hostname);
-      const pair: [Socket, Socket] = [near, far];
-      way.#pairs.add(pair);
-      near.pipe(far).pipe(near);
-      for (const socket of pair) {
-        socket.on('error', () => pair.forEach((each) => each.destroy()));
-        socket.on('close', () => way.#pairs.delete(pair));
-      }
-    });
-    return way;
-  }
-
-  /** What is connected stays so, and nothing comes through any more. */
-  swallow(): void {
-    for (const [near, far] of this.#pairs) {
-      near.unpipe(far).pause();
-      far.unpipe(near).pause();
-    }
-  }
-
-  cut(): void {
-    this.#isClosed = true;
-    for (const pair of this.#pairs) pair.forEach((socket) => socket.destroy());
-  }
-
-  mend(): void {
-    this.#isClosed = false;
-  }
-
-  async close(): Promise<void> {
-    this.cut();
-    this.server.close();
-    await once(this.server, 'close');
-  }
-}
 
 describeWithCluster('the watch of Jobs', ({ kubeconfig, namespace, images }) => {
   const admin = new KubernetesCluster(kubeconfig, namespace);
@@ -78,12 +22,9 @@ describeWithCluster('the watch of Jobs', ({ kubeconfig, namespace, images }) => 
   let made = 0;
 
   beforeEach(async () => {
-    const config = await readFile(kubeconfig, 'utf8');
-    const url = /https:\/\/[^\s"']+/.exec(config)![0];
-    way = await Way.to(new URL(url));
     folder = await mkdtemp(join(tmpdir(), 'labscale-way-'));
-    await writeFile(join(folder, 'config'), config.replace(url, `https://127.0.0.1:${way.port}`));
-    behindWay = new KubernetesCluster(join(folder, 'config'), namespace);
+    way = await Way.of(kubeconfig, folder);
+    behindWay = new KubernetesCluster(way.kubeconfig, namespace);
     heard.length = 0;
   });
   afterEach(async () => {
