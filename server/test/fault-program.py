@@ -162,7 +162,7 @@ def _perform():
             print(len(held), flush=True)
         case "orphan":
             result.write_text(f"{number * 2}\n")
-            _leave_orphan(f"sleep 2; echo late > '{out}/late.txt'; sleep 600")
+            _leave_orphan(f"sleep 60; echo late > '{out}/late.txt'; sleep 600")
         case "kill-slot":
             os.kill(os.getppid(), signal.SIGKILL)
             time.sleep(600)

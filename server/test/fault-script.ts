@@ -160,9 +160,9 @@ export function makeFaultScript(seed: number): FaultScript {
     },
     shardsPerPod: dice.weighed([
       [1, null],
-      [2, 1],
-      [1, 2],
-      [1, dice.from(3, 5)]
+      [1, 1],
+      [2, 2],
+      [2, dice.from(3, 5)]
     ]),
     trial: null,
     tasks: Array.from({ length: count }, () => behavioursOf(dice, theme)),
@@ -182,6 +182,8 @@ export function makeFaultScript(seed: number): FaultScript {
     };
   }
   if (theme === 'plain' && dice.chance(0.4)) addEvent(script, dice);
+  // How much the program that speaks for a kernel of its own still hears from it when it is killed is chance.
+  if (script.tasks.flat().some(({ does }) => does === 'die' || does === 'kill-slot')) script.warm = true;
   return script;
 }
 
