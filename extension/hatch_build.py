@@ -25,5 +25,5 @@ class BuiltAssets(BuildHookInterface):
                 raise FileNotFoundError(f"{built} is missing; run `npm run build` in the repository first")
         build_data["shared_data"][str(labextension)] = _LABEXTENSION
         build_data["shared_data"][str(root / "install.json")] = f"{_LABEXTENSION}/install.json"
-        build_data["force_include"][str(bundle)] = "jupyterlab_labscale/server/labscale-server.mjs"
+        build_data["force_include"][str(bundle.parent)] = "jupyterlab_labscale/server"
         build_data["force_include"][str(root.parent / "LICENSE")] = "jupyterlab_labscale/LICENSE"

@@ -1,13 +1,22 @@
-// Writes dist/labscale-server.mjs: the server as one file that a Node >= 22.13 runs, with nothing installed beside it.
+// Writes dist/labscale-server.mjs: the server as a Node >= 22.13 runs it, with nothing installed beside it. What only a
+// cluster or an object store needs lies in files of its own, which are read when it is used: they would double the memory
+// of a server that runs on one machine.
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { build } from 'esbuild';
 import { fileURLToPath } from 'node:url';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
-export async function bundle(outfile = here('../dist/labscale-server.mjs')) {
+/** Gives the file to run, and the bytes of all; what the folder held before is removed. */
+export async function bundle(folder = here('../dist')) {
+  await rm(folder, { recursive: true, force: true });
   const { metafile } = await build({
-    entryPoints: [here('../src/main.ts')],
-    outfile,
+    entryPoints: { 'labscale-server': here('../src/main.ts') },
+    outdir: folder,
+    outExtension: { '.js': '.mjs' },
+    chunkNames: '[name]-[hash]',
+    splitting: true,
     bundle: true,
     format: 'esm',
     platform: 'node',
@@ -29,7 +38,8 @@ export async function bundle(outfile = here('../dist/labscale-server.mjs')) {
       ].join('\n')
     }
   });
-  return { outfile, bytes: Object.values(metafile.outputs)[0].bytes };
+  const bytes = Object.values(metafile.outputs).reduce((sum, output) => sum + output.bytes, 0);
+  return { outfile: join(folder, 'labscale-server.mjs'), bytes };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

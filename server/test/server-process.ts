@@ -17,7 +17,7 @@ export type Environment = Record<string, string | undefined>;
 /** The server as it is shipped, bundled once for all tests of a file. */
 export async function bundleServer(): Promise<{ file: string; remove: () => Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'labscale-bundle-'));
-  const { outfile } = await bundle(join(folder, 'labscale-server.mjs'));
+  const { outfile } = await bundle(join(folder, 'dist'));
   return { file: outfile, remove: () => rm(folder, { recursive: true, force: true }) };
 }
 
