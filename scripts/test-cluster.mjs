@@ -14,9 +14,13 @@ const suite = (report, command, env = {}) => ({ report, command, env: () => ({ .
 
 const suites = {
   'test-cluster': suite('junit', nodeTest('hub-config/**/*.test.mjs')),
-  store: suite('jest', jest('server', 'object-store', 's3-', 'run-credentials', 'publish', 'datasets', 'snippets'), {
-    LABSCALE_TEST_OBJECTS: 'minio'
-  }),
+  store: suite(
+    'jest',
+    jest('server', 'store', 'minio', 'object-', 'dataset', 'run-credentials', 'publish', 'snippets'),
+    {
+      LABSCALE_TEST_OBJECTS: 'minio'
+    }
+  ),
   kubernetes: suite('jest', jest('server', 'kubernetes', 'fault-parity')),
   'runs-on-minio': suite('jest', jest('server', '/run\\.spec', 'run-failures', 'run-steering'), {
     LABSCALE_TEST_OBJECTS: 'minio'

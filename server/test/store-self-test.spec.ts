@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -217,13 +217,17 @@ describeWithMinio('a server whose store', () => {
     while (!(await holds())) await new Promise((give) => setTimeout(give, 200));
   };
 
-  test('is a bucket works in the bundled server, whose files show no secret', async () => {
+  test('is a bucket works in the bundled server, whose files show no secret but to its workers', async () => {
     const bundle = await bundleServer();
     const project = await mkdtemp(join(tmpdir(), 'labscale-test-'));
     const started = await startServerProcess(bundle.file, project, minio.environment);
     try {
       expect((await started.call('getServer')).objects).toBe('minio');
       await expect(started.call('createPlan', { body: promotion })).rejects.toThrow('NOT_FOUND');
+      // Workers outlive their server and go on to publish; nobody else may read what they need for it.
+      const keys = join(started.dataFolder, 'object-store.json');
+      expect((await stat(keys)).mode & 0o777).toBe(0o600);
+      await rm(keys);
       for (const name of await readdir(started.dataFolder)) {
         const content = await readFile(join(started.dataFolder, name), 'latin1').catch(() => '');
         expect([name, content.includes(minio.secretKey)]).toEqual([name, false]);
