@@ -212,3 +212,19 @@ async function makeLayout(folder: string, layer: string, config: ImageConfig, ar
   );
   return path;
 }
+
+const ociManifest = 'application/vnd.oci.image.manifest.v1+json';
+
+/** Gives an image of a registry another name there, with the tag 1; returns its digest. No layer is sent. */
+export async function copyImage(host: string, reference: string, name: string): Promise<string> {
+  const [, from, tag] = /^[^/]+\/(.+):([^:]+)$/.exec(reference)!;
+  const answer = await fetch(`http://${host}/v2/${from}/manifests/${tag}`, { headers: { accept: ociManifest } });
+  const text = await answer.text();
+  const { config, layers } = JSON.parse(text) as { config: { digest: string }; layers: { digest: string }[] };
+  for (const { digest } of [config, ...layers]) {
+    const place = `http://${host}/v2/${name}/blobs/uploads/?mount=${digest}&from=${encodeURIComponent(from!)}`;
+    const mounted = await fetch(place, { method: 'POST' });
+    if (mounted.status !== 201) throw new Error(`the registry did not mount a layer: ${mounted.status}`);
+  }
+  return await writerOf(host).putManifest(name, '1', ociManifest, text);
+}

@@ -5,7 +5,13 @@ import { readConfig } from '../src/config.js';
 import { jobOf, type Program, type Wave } from '../src/runner/kubernetes/job-manifest.js';
 import type { Job, Pod } from '../src/runner/kubernetes/kubernetes-client.js';
 import { packSize } from '../src/runner/kubernetes/pack-size.js';
-import { bytesInWords, schedulerInWords, whyEnded, whyWaiting } from '../src/runner/kubernetes/pod-reasons.js';
+import {
+  bytesInWords,
+  schedulerInWords,
+  whyEnded,
+  whyStuck,
+  whyWaiting
+} from '../src/runner/kubernetes/pod-reasons.js';
 import { parseJournal, type JournalEntry } from '../src/runner/kubernetes/pod-journals.js';
 import { allowsImage, readProfile, type Profile } from '../src/runner/kubernetes/profile.js';
 import { inputsOf, joinInputs } from '../src/runner/kubernetes/run-secret.js';
@@ -311,15 +317,8 @@ describe('why a pod ended', () => {
 describe('why tasks wait', () => {
   const job = { metadata: { name: 'j' }, spec: {}, status: {} } as Job;
   const pending = (status: object) => ({ status: { phase: 'Pending', ...status } }) as Pod;
-  const image = (reason: string) =>
-    pending({
-      containerStatuses: [{ name: 'analyze', image: 'nope:1', state: { waiting: { reason, message: 'not found' } } }]
-    });
 
-  test.each<[string, Pod[], object[], RegExp, boolean]>([
-    ['an image that is not there', [image('ImagePullBackOff')], [], /image nope:1 cannot be had: not found/, false],
-    ['an image name that is none', [image('InvalidImageName')], [], /InvalidImageName/, true],
-    ['an image that may not be pulled', [image('ErrImageNeverPull')], [], /nope:1/, true],
+  test.each<[string, Pod[], object[], RegExp]>([
     [
       'no room',
       [
@@ -334,8 +333,7 @@ describe('why tasks wait', () => {
         })
       ],
       [],
-      /Waiting for room in the cluster: the only node has too little CPU free\./,
-      false
+      /Waiting for room in the cluster: the only node has too little CPU free\./
     ],
     [
       'a quota',
@@ -347,25 +345,19 @@ describe('why tasks wait', () => {
             'Error creating: pods "x" is forbidden: exceeded quota: few, requested: pods=1, used: pods=2, limited: pods=2'
         }
       ],
-      /quota "few" of the namespace is used up: asked for pods=1, used pods=2 of pods=2/,
-      false
+      /quota "few" of the namespace is used up: asked for pods=1, used pods=2 of pods=2/
     ],
     [
       'an admission',
       [],
       [{ reason: 'FailedCreate', message: 'pods "x" is forbidden: violates PodSecurity' }],
-      /refuses the pods: .*PodSecurity/,
-      false
+      /refuses the pods: .*PodSecurity/
     ]
-  ])('%s', (_what, pods, events, says, hopeless) => {
-    const why = whyWaiting(job, pods, events as never);
-    expect(why?.detail).toMatch(says);
-    expect(why?.hopeless).toBe(hopeless);
-  });
+  ])('%s', (_what, pods, events, says) => expect(whyWaiting(job, pods, events as never)).toMatch(says));
 
   test('a queue, and nothing', () => {
     const suspended = { ...job, metadata: { labels: { 'kueue.x-k8s.io/queue-name': 'lab' } }, spec: { suspend: true } };
-    expect(whyWaiting(suspended as unknown as Job, [], [])?.detail).toBe('Waiting for its turn in the queue lab.');
+    expect(whyWaiting(suspended as unknown as Job, [], [])).toBe('Waiting for its turn in the queue lab.');
     expect(whyWaiting(job, [], [])).toBeUndefined();
   });
 
@@ -375,6 +367,56 @@ describe('why tasks wait', () => {
     expect(schedulerInWords(message)).toBe(
       'of 6 nodes, 1 has too little CPU free, 2 have too little memory free, 3 keep these pods out by a taint.'
     );
+  });
+});
+
+describe('what keeps a pod from starting', () => {
+  const now = Date.parse('2026-01-01T00:10:00Z');
+  const waits = (reason: string, message = 'not found') => ({ waiting: { reason, message } });
+  const ended = (exitCode: number, more: object = {}) => ({ terminated: { exitCode, ...more } });
+  const pod = (state: object, metadata: object = {}) =>
+    ({
+      ...{ metadata, spec: { nodeName: 'n1', containers: [{ name: 'analyze', image: 'nope:1' }] } },
+      status: { containerStatuses: [{ name: 'analyze', image: 'another-name:1', state }] }
+    }) as unknown as Pod;
+  const runc = 'runc create failed: unable to start container process: exec: "x": not found in $PATH: unknown';
+
+  test.each<[string, Pod, string, RegExp, boolean]>([
+    ['no image', pod(waits('ImagePullBackOff')), 'image-missing', /^The image nope:1 cannot be had: not found/, false],
+    ['no name of an image', pod(waits('InvalidImageName')), 'image-missing', /InvalidImageName/, true],
+    ['an image that may not be pulled', pod(waits('ErrImageNeverPull')), 'image-missing', /nope:1/, true],
+    ['its setting', pod(waits('CreateContainerConfigError')), 'worker-lost', /analyze .* from the image nope:1/, false],
+    [
+      'no such program',
+      pod(ended(128, { reason: 'StartError', message: runc })),
+      'worker-lost',
+      /^The image nope:1 cannot be started: exec: "x": not found in \$PATH \(StartError\)\.$/,
+      true
+    ],
+    [
+      'its program',
+      pod(ended(1, { message: 'Traceback\nSyntaxError: x' })),
+      'worker-lost',
+      /before it began any task, with exit code 1: SyntaxError: x\.$/,
+      false
+    ],
+    [
+      'its node',
+      pod(ended(0), { deletionTimestamp: '2026-01-01T00:09:00Z' }),
+      'node-lost',
+      /^Its node n1 does not answer/,
+      true
+    ]
+  ])('%s', (_what, stuck, exitKind, says, hopeless) => {
+    expect(whyStuck(stuck, now)).toMatchObject({ exitKind, hopeless, detail: expect.stringMatching(says) });
+  });
+
+  test('nothing, where it has but begun, is done, or has the time to end', () => {
+    for (const state of [waits('ContainerCreating'), waits('PodInitializing'), { running: {} }, ended(0)]) {
+      expect(whyStuck(pod(state), now)).toBeUndefined();
+    }
+    const ending = { deletionTimestamp: '2026-01-01T00:09:50Z' };
+    expect(whyStuck(pod(waits('ErrImagePull'), ending), now)).toBeUndefined();
   });
 });
 

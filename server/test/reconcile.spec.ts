@@ -31,6 +31,8 @@ interface Facts {
   claim?: AttemptReport;
   stored?: AttemptReport;
   gone?: string;
+  /** Whether what went stays gone. */
+  final?: boolean;
 }
 
 function decide(facts: Facts) {
@@ -48,7 +50,12 @@ function decide(facts: Facts) {
       gone: new Map(
         facts.gone === undefined
           ? []
-          : [[attemptKey(attempts[0]!), { detail: facts.gone, exitKind: 'evicted' as const }]]
+          : [
+              [
+                attemptKey(attempts[0]!),
+                { detail: facts.gone, exitKind: 'evicted' as const, final: facts.final ?? false }
+              ]
+            ]
       )
     },
     { claims: new Map(facts.claim === undefined ? [] : [[facts.claim.index, facts.claim]]), reports: of(facts.stored) },
@@ -117,6 +124,8 @@ describe('an open attempt', () => {
     ]);
     const often = open({ losses: lostAttemptsAllowed });
     expect(decide({ open: [often], gone: 'killed', counts: running })).toMatchObject([{ kind: 'give-up' }]);
+    const forGood = { open: [one], gone: 'no image', final: true, counts: running };
+    expect(decide(forGood)).toMatchObject([{ kind: 'give-up', reason: 'no image' }]);
     const hint = report({ state: 'failed', claimed: false, exitKind: 'worker-lost', reason: 'its slot died' });
     expect(decide({ open: [one], hint, counts: running })).toMatchObject([{ kind: 'lose', reason: 'its slot died' }]);
   });

@@ -74,10 +74,13 @@ export type RunnerEvent =
   | { kind: 'progress'; runId: string; index: number; attempt: number; progress: number }
   /** A hint: what decides is in the object store. */
   | { kind: 'ended'; runId: string; index: number; attempt: number; report: AttemptReport }
-  /** These attempts were given to something that has gone; the store says whether they ended before. */
-  | { kind: 'gone'; runId: string; attempts: AttemptName[]; detail: string; exitKind?: ExitKind }
+  /**
+   * These attempts were given to something that has gone; the store says whether they ended before. `final`: others would
+   * end the same way.
+   */
+  | { kind: 'gone'; runId: string; attempts: AttemptName[]; detail: string; exitKind?: ExitKind; final?: boolean }
   /** The cluster has begun an attempt of the task by itself, `by` its number, in place of one that was lost. */
-  | { kind: 'replaced'; runId: string; index: number; attempt: number; by: number; detail: string }
+  | { kind: 'replaced'; runId: string; index: number; attempt: number; by: number; detail: string; exitKind: ExitKind }
   /** `room` or `waitingFor` answers otherwise than before. */
   | { kind: 'changed'; runId: string }
   /** Its worker does not even start: nothing of the run can go on. */

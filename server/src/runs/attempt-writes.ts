@@ -4,7 +4,7 @@ import type { Tables } from '../metadata/tables.js';
 import type { AttemptName, AttemptReport } from '../runner/runner.js';
 import { failureGroupOf, readableFailure } from './failure-groups.js';
 import type { Flight, LiveRun } from './live-run.js';
-import type { Action } from './reconcile.js';
+import { lossesAfter, type Action, type Loss } from './reconcile.js';
 import type { OrderedTask, RunOrders } from './run-orders.js';
 import { StateMoved, type RunWrites, type TaskEnd } from './run-writes.js';
 
@@ -25,7 +25,7 @@ export const taskStateAfter = {
 export interface Replaced {
   flight: Flight;
   by: number;
-  detail: string;
+  loss: Loss;
 }
 
 const unmeasured = { exitCode: null, durationSeconds: null, cpuSeconds: null, peakMemoryBytes: null };
@@ -48,12 +48,13 @@ export class AttemptWrites {
 
   /** The cluster has begun attempts of its own in place of those that it lost: these are closed, the tasks go on. */
   async replace(writing: Writing, live: LiveRun, replaced: readonly Replaced[], now: Date): Promise<void> {
-    for (const { flight, by, detail } of replaced) {
+    for (const { flight, by, loss } of replaced) {
+      const { exitKind, detail } = loss;
       await this.writes.endAttempt(writing, 'lost', {
         ...{ runId: live.id, taskIndex: flight.index, number: flight.attempt, published: 0 },
-        ...{ ...unmeasured, finishedAt: now.toISOString(), exitKind: 'worker-lost', reason: inOneLine(detail) }
+        ...{ ...unmeasured, finishedAt: now.toISOString(), exitKind, reason: inOneLine(detail) }
       });
-      await this.writes.setLosses(writing, live.id, flight.index, flight.losses + 1);
+      await this.writes.setLosses(writing, live.id, flight.index, lossesAfter(flight.losses, loss));
       await this.writes.insertAttempts(writing, [newAttempt(live, { index: flight.index, attempt: by }, now)]);
     }
   }
@@ -168,7 +169,7 @@ export class AttemptWrites {
         if (action.kind === 'lose') {
           await this.writes.endTask(writing, 'waiting', { ...task, losses, startedAt: null, finishedAt: null });
         } else {
-          const reason = `Each of its last ${losses} attempts was lost: ${lost}`;
+          const reason = losses === 1 ? lost : `Each of its last ${losses} attempts was lost: ${lost}`;
           await this.writes.endTask(writing, 'failed', {
             ...task,
             losses,

@@ -38,7 +38,7 @@ export class RunnerNews {
   readonly reports = new Map<string, AttemptReport>();
   readonly gone = new Map<string, Loss>();
   /** Attempts that the cluster began by itself, by their task: the latest, and why the one before it was lost. */
-  readonly replaced = new Map<number, { by: number; detail: string }>();
+  readonly replaced = new Map<number, Loss & { by: number }>();
 
   /** Takes in what was said before this. */
   takeBack(earlier: RunnerNews): void {

@@ -42,6 +42,16 @@ export interface RunnerFacts {
 export interface Loss {
   detail: string;
   exitKind: ExitKind;
+  /** Whatever comes after it would go the same way. */
+  final?: boolean;
+}
+
+/** What befalls an attempt without saying anything of its task. */
+const chances: ReadonlySet<ExitKind> = new Set(['evicted', 'node-lost']);
+
+/** How many losses of a task count when the cluster has begun it again by itself. */
+export function lossesAfter(losses: number, { exitKind }: Loss): number {
+  return chances.has(exitKind) ? losses : losses + 1;
 }
 
 /** What the store says of the open attempts that are not alive: the truth about outcomes. */
@@ -56,7 +66,7 @@ export type Action =
   | { kind: 'retry'; index: number; attempt: number; report: AttemptReport; notBefore: string | null }
   | { kind: 'fail'; index: number; attempt: number; report: AttemptReport }
   | { kind: 'lose'; index: number; attempt: number; reason: string; exitKind: ExitKind }
-  /** It vanished too often to be tried again. */
+  /** It vanished too often to be tried again, or for a reason that stays. */
   | { kind: 'give-up'; index: number; attempt: number; reason: string; exitKind: ExitKind }
   | { kind: 'stop'; index: number; attempt: number }
   | { kind: 'run'; to: 'running' | 'awaiting-release' | 'failed' | 'stopped' }
@@ -115,7 +125,7 @@ export function reconcile(database: DatabaseFacts, runner: RunnerFacts, store: S
         (report?.state === 'succeeded'
           ? 'The attempt said that it succeeded, but its claim is not in the object store.'
           : (report?.reason ?? 'The worker that had it is gone.'));
-      if (open.losses < lostAttemptsAllowed) {
+      if (open.losses < lostAttemptsAllowed && loss?.final !== true) {
         actions.push({ kind: 'lose', index, attempt, reason, exitKind });
         becomes(open, 'waiting');
       } else {

@@ -10,7 +10,7 @@ import { taskStateAfter, type AttemptAction, type AttemptWrites, type Replaced }
 import type { FaultPoint } from './fault-point.js';
 import type { LiveRun, RunnerNews } from './live-run.js';
 import type { Publisher } from './publish.js';
-import { attemptKey, reconcile, type StoreFacts } from './reconcile.js';
+import { attemptKey, lossesAfter, reconcile, type StoreFacts } from './reconcile.js';
 import type { RunEnd } from './run-end.js';
 import type { RunEvents } from './run-events.js';
 import type { OrderedTask, RunOrders } from './run-orders.js';
@@ -135,13 +135,14 @@ export class RunAdvance {
   /** Attempts that the cluster began by itself get their rows, before anything is decided of them. */
   async #replace(live: LiveRun, news: RunnerNews): Promise<void> {
     const now = new Date();
-    const replaced = [...news.replaced].flatMap(([index, { by, detail }]): Replaced[] => {
+    const replaced = [...news.replaced].flatMap(([index, { by, ...loss }]): Replaced[] => {
       const flight = live.flights.get(index);
-      return flight === undefined || flight.attempt >= by ? [] : [{ flight, by, detail }];
+      return flight === undefined || flight.attempt >= by ? [] : [{ flight, by, loss }];
     });
     await this.database.transaction().execute((writing) => this.attempts.replace(writing, live, replaced, now));
-    for (const { flight, by } of replaced) {
-      Object.assign(flight, { attempt: by, losses: flight.losses + 1, startedAt: null, progress: null });
+    for (const { flight, by, loss } of replaced) {
+      const losses = lossesAfter(flight.losses, loss);
+      Object.assign(flight, { attempt: by, losses, startedAt: null, progress: null });
     }
   }
 

@@ -64,14 +64,15 @@ export class RunLoop {
     if (event.kind === 'unusable') {
       live.unusable = event.detail;
     } else if (event.kind === 'gone') {
-      const { detail, exitKind = 'worker-lost' } = event;
+      const { detail, exitKind = 'worker-lost', final = false } = event;
       for (const attempt of event.attempts) {
-        if (live.attemptOf(attempt.index) === attempt.attempt) news.gone.set(attemptKey(attempt), { detail, exitKind });
+        if (live.attemptOf(attempt.index) !== attempt.attempt) continue;
+        news.gone.set(attemptKey(attempt), { detail, exitKind, final });
       }
     } else if (event.kind === 'replaced') {
-      const { index, attempt, by, detail } = event;
+      const { index, attempt, by, detail, exitKind } = event;
       if (!flights.has(index) || live.attemptOf(index) !== attempt) return;
-      news.replaced.set(index, { by, detail });
+      news.replaced.set(index, { by, detail, exitKind });
       news.started.delete(index);
     } else if (event.kind === 'changed') {
       void this.#tellChanged(hand);

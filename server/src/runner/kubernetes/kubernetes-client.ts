@@ -8,6 +8,7 @@ export type PodSpec = Client.V1PodSpec;
 export type Container = Client.V1Container;
 export type Volume = Client.V1Volume;
 export type Secret = Client.V1Secret;
+export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed';
 export type ClusterEvent = Client.CoreV1Event;
 
 /** What the apiserver answered, or that it does not answer (status 0). */
@@ -51,7 +52,8 @@ export interface Cluster {
   ): Promise<void>;
   /** Its pods go first, then the Job; nothing where there is none. */
   deleteJob(name: string): Promise<void>;
-  listPods(selector: string, limit: number): Promise<Pod[]>;
+  /** `without`: phases of which none is wanted. */
+  listPods(selector: string, limit: number, ...without: PodPhase[]): Promise<Pod[]>;
   listEventsOf(name: string): Promise<ClusterEvent[]>;
   /** Creates, or replaces the one that is there. */
   putSecret(secret: Secret): Promise<void>;
@@ -129,9 +131,11 @@ export class KubernetesCluster implements Cluster {
     await orNothing(this.#ask(({ batch }) => batch.deleteNamespacedJob(options)));
   }
 
-  async listPods(labelSelector: string, limit: number): Promise<Pod[]> {
+  async listPods(labelSelector: string, limit: number, ...without: PodPhase[]): Promise<Pod[]> {
     const { namespace } = this;
-    return (await this.#ask(({ core }) => core.listNamespacedPod({ namespace, labelSelector, limit }))).items;
+    const fieldSelector = without.map((phase) => `status.phase!=${phase}`).join(',');
+    const options = { namespace, labelSelector, limit, fieldSelector };
+    return (await this.#ask(({ core }) => core.listNamespacedPod(options))).items;
   }
 
   async listEventsOf(name: string): Promise<ClusterEvent[]> {

@@ -33,7 +33,7 @@ export class PodJournals {
   ) {}
 
   /** Those of all pods that have written since the last time; returns how many objects were walked. */
-  async readChanged(hear: (pack: number, journal: Journal) => void): Promise<number> {
+  async readChanged(hear: (pack: number, journal: Journal) => Promise<void>): Promise<number> {
     const prefix = journalsPrefix(this.runId, this.wave);
     let cursor: string | undefined;
     let walked = 0;
@@ -48,7 +48,7 @@ export class PodJournals {
       await inParts(changed, async ({ pack, version }) => {
         const journal = await this.#read(pack);
         this.#seen.set(pack, version);
-        if (journal !== undefined) hear(pack, journal);
+        if (journal !== undefined) await hear(pack, journal);
       });
       cursor = page.nextCursor ?? undefined;
     } while (cursor !== undefined);
@@ -56,10 +56,10 @@ export class PodJournals {
   }
 
   /** Those of some pods, as they are now. */
-  async read(packs: readonly number[], hear: (pack: number, journal: Journal) => void): Promise<void> {
+  async read(packs: readonly number[], hear: (pack: number, journal: Journal) => Promise<void>): Promise<void> {
     await inParts(packs, async (pack) => {
       const journal = await this.#read(pack);
-      if (journal !== undefined) hear(pack, journal);
+      if (journal !== undefined) await hear(pack, journal);
     });
   }
 

@@ -28,8 +28,7 @@ export function whyEnded(pod: Pod): Reason | undefined {
     };
   }
   const node = pod.spec?.nodeName === undefined ? 'Its node' : `Its node ${pod.spec.nodeName}`;
-  const disruption = status?.conditions?.find(({ type, status: is }) => type === 'DisruptionTarget' && is === 'True');
-  switch (disruption?.reason ?? status?.reason ?? '') {
+  switch (disruptionOf(pod)?.reason ?? status?.reason ?? '') {
     case 'DeletionByTaintManager':
     case 'DeletionByPodGC':
     case 'NodeLost':
@@ -49,7 +48,7 @@ export function whyEnded(pod: Pod): Reason | undefined {
   if (first === undefined) return undefined;
   const { exitCode, signal } = first.state;
   const how = signal ? `by signal ${signal}` : `with exit code ${exitCode}`;
-  const said = lastLine(first.state.message ?? '');
+  const said = startInWords(first.state.message ?? '');
   return {
     exitKind: 'worker-lost',
     detail: `The container ${first.name} of its pod ended ${how}${said === '' ? '' : `: ${said}`}.`.replace(
@@ -59,11 +58,14 @@ export function whyEnded(pod: Pod): Reason | undefined {
   };
 }
 
-/** `hopeless`: waiting longer changes nothing. */
-export interface Waiting {
-  detail: string;
+/** That the cluster takes a pod away, which is no fault of the pod. */
+export function disruptionOf({ status }: Pod) {
+  return status?.conditions?.find(({ type, status: is }) => type === 'DisruptionTarget' && is === 'True');
+}
+
+/** What keeps a pod that is there from ever running its tasks; `hopeless`: waiting longer changes nothing. */
+export interface Trouble extends Reason {
   hopeless: boolean;
-  exitKind: ExitKind | undefined;
 }
 
 const imageReasons = new Set([
@@ -74,48 +76,74 @@ const imageReasons = new Set([
   'ImageInspectError'
 ]);
 const hopelessImage = /InvalidImageName|ErrImageNeverPull/;
+/** After the time that a pod is given to end its kubelet has ended it, where it lives. */
+const goneByMs = 30_000;
+
+/** What keeps a pod that has not ended from running its tasks, of which it has begun none; undefined where nothing does. */
+export function whyStuck(pod: Pod, now: number): Trouble | undefined {
+  const { deletionTimestamp } = pod.metadata ?? {};
+  if (deletionTimestamp !== undefined) {
+    if (now - new Date(deletionTimestamp).getTime() < goneByMs) return undefined;
+    const detail = `Its node ${pod.spec?.nodeName ?? ''} does not answer: its pod was to end there, and does not.`;
+    return { exitKind: 'node-lost', detail, hopeless: true };
+  }
+  const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
+  // A status names an image by any of its names.
+  const wanted = new Map(
+    [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])].map(({ name, image }) => [name, image])
+  );
+  for (const { name, state } of statuses) {
+    const image = wanted.get(name);
+    const reason = state?.waiting?.reason;
+    const said = startInWords(state?.waiting?.message ?? '');
+    const why = `${said === '' ? '' : `: ${said}`} (${reason}).`;
+    if (reason !== undefined && imageReasons.has(reason)) {
+      const detail = `The image ${image} cannot be had${why}`;
+      return { exitKind: 'image-missing', detail, hopeless: hopelessImage.test(reason) };
+    }
+    if (
+      reason !== undefined &&
+      /^(CreateContainer|RunContainer|PreCreateHook|PreStartHook|PostStartHook)/.test(reason)
+    ) {
+      const detail = `The container ${name} of its pod cannot be started from the image ${image}${why}`;
+      return { exitKind: 'worker-lost', detail, hopeless: false };
+    }
+  }
+  // The transfer waits for a program that never came to it: nothing else tells it that there is none.
+  const program = pod.status?.containerStatuses?.find(({ name }) => name === 'analyze');
+  const ended = program?.state?.terminated;
+  if (program === undefined || ended === undefined || ended.exitCode === 0) return undefined;
+  const said = startInWords(ended.message ?? '');
+  if (ended.reason === 'StartError' || ended.reason === 'ContainerCannotRun') {
+    const detail = `The image ${wanted.get('analyze')} cannot be started: ${said} (${ended.reason}).`;
+    return { exitKind: 'worker-lost', detail, hopeless: true };
+  }
+  const detail = `The program of its pod ended before it began any task, with exit code ${ended.exitCode}${said === '' ? '' : `: ${said}`}.`;
+  return { exitKind: 'worker-lost', detail, hopeless: false };
+}
 
 /** Why the tasks of a Job wait, by its pods that are there and the events about it; undefined where nothing keeps them. */
-export function whyWaiting(job: Job, pods: readonly Pod[], events: readonly ClusterEvent[]): Waiting | undefined {
-  const patient = (detail: string): Waiting => ({ detail, hopeless: false, exitKind: undefined });
+export function whyWaiting(job: Job, pods: readonly Pod[], events: readonly ClusterEvent[]): string | undefined {
   if (job.spec?.suspend === true) {
     const queue = job.metadata?.labels?.['kueue.x-k8s.io/queue-name'];
-    return patient(queue === undefined ? 'The Job is suspended.' : `Waiting for its turn in the queue ${queue}.`);
+    return queue === undefined ? 'The Job is suspended.' : `Waiting for its turn in the queue ${queue}.`;
   }
   const pending = pods.filter(({ status }) => status?.phase === 'Pending');
   for (const pod of pending) {
-    const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
-    for (const { image, state } of statuses) {
-      const reason = state?.waiting?.reason;
-      if (reason === undefined) continue;
-      const said = lastLine(state?.waiting?.message ?? '');
-      if (imageReasons.has(reason)) {
-        return {
-          detail: `The image ${image} cannot be had${said === '' ? '' : `: ${said}`} (${reason}).`,
-          hopeless: hopelessImage.test(reason),
-          exitKind: 'image-missing'
-        };
-      }
-      if (/^(CreateContainer|RunContainer)/.test(reason)) return patient(`A pod cannot start: ${said} (${reason}).`);
-    }
-  }
-  for (const pod of pending) {
     const scheduled = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled');
     if (scheduled?.reason === 'Unschedulable') {
-      return patient(`Waiting for room in the cluster: ${schedulerInWords(scheduled.message ?? '')}`);
+      return `Waiting for room in the cluster: ${schedulerInWords(scheduled.message ?? '')}`;
     }
   }
   const refused = [...events].reverse().find(({ reason }) => reason === 'FailedCreate');
   if (refused !== undefined && pending.length === 0 && (job.status?.active ?? 0) === 0) {
     const message = refused.message ?? '';
     const quota = /exceeded quota: ([^,]+), requested: (.+), used: (.+), limited: (.+)$/.exec(message);
-    return patient(
-      quota === null
-        ? `The cluster refuses the pods: ${lastLine(message)}`
-        : `The quota "${quota[1]}" of the namespace is used up: asked for ${quota[2]}, used ${quota[3]} of ${quota[4]}.`
-    );
+    return quota === null
+      ? `The cluster refuses the pods: ${lastLine(message)}`
+      : `The quota "${quota[1]}" of the namespace is used up: asked for ${quota[2]}, used ${quota[3]} of ${quota[4]}.`;
   }
-  return pending.length > 0 ? patient('The pods are starting: images are being brought to the nodes.') : undefined;
+  return pending.length > 0 ? 'The pods are starting: images are being brought to the nodes.' : undefined;
 }
 
 /** What a scheduler says of nodes, without what only it can use. */
@@ -174,6 +202,13 @@ function endedContainers(pod: Pod) {
   return statuses.flatMap(({ name, state }) =>
     state?.terminated === undefined ? [] : [{ name, state: state.terminated }]
   );
+}
+
+/** What a container runtime says of a start that failed, without the names of those who passed it on. */
+function startInWords(message: string): string {
+  return lastLine(message)
+    .replace(/^.*unable to start container process: /, '')
+    .replace(/: unknown$/, '');
 }
 
 function lastLine(text: string): string {

@@ -1,18 +1,20 @@
 import type { ObjectStore } from '../../objects/object-store.js';
-import type { RunnerEvent, TaskOrder } from '../runner.js';
+import type { AttemptName, RunnerEvent, TaskOrder } from '../runner.js';
+import { readReport } from '../../runs/attempt-report.js';
 import { indexLabel } from './job-manifest.js';
 import type { Cluster, Job, Pod } from './kubernetes-client.js';
-import { whyEnded, whyWaiting, type Reason } from './pod-reasons.js';
+import { disruptionOf, whyEnded, whyStuck, whyWaiting, type Reason, type Trouble } from './pod-reasons.js';
 import { inputsOf, type RunInputs } from './run-secret.js';
-import { PodJournals } from './pod-journals.js';
+import { PodJournals, type Journal } from './pod-journals.js';
 import { WaveTasks, parseIndexes } from './wave-tasks.js';
 
 /** Silence of a Job none of whose pods are ready, after which it is asked why; and how often it is then asked. */
 const quietMs = 6_000;
 const askAgainMs = 15_000;
-/** How long an image may be out of reach: registries come back, and tags are pushed late. */
-const imagePatienceMs = 120_000;
-const podsAskedFor = 20;
+/** How long a pod may be kept from starting: registries come back, and tags are pushed late. */
+const stuckMs = 60_000;
+/** Of very many these tell enough. */
+const podsAskedFor = 200;
 const indexesAtOnce = 50;
 
 /** One wave of a run: a Job, its pods' journals, and what they say of the tasks. */
@@ -31,14 +33,22 @@ export class WaveInHand {
   #pollAt = 0;
   #newsAt = Date.now();
   #askAt = 0;
-  #imageMissingSince: number | undefined;
+  /** Since when not all pods that are there are ready. */
+  #shortSince: number | undefined;
+  /** Pods that cannot start, by name, and since when that is known. */
+  #stuckSince = new Map<string, number>();
+  /** Whether any of its pods has written a journal. */
+  #hasSpoken = false;
+  /** What befell pods that were being ended when it was looked: they are gone when others take their place. */
+  readonly #disruptions = new Map<string, Reason>();
+  #isGivenUp = false;
 
   constructor(
     private readonly runId: string,
     readonly wave: number,
     packs: readonly (readonly TaskOrder[])[],
     private readonly cluster: Cluster,
-    objects: ObjectStore,
+    private readonly objects: ObjectStore,
     private readonly emit: (event: RunnerEvent) => void,
     private readonly failed: (error: unknown) => void
   ) {
@@ -49,12 +59,14 @@ export class WaveInHand {
 
   /** Whether the cluster does nothing more for it. */
   get over(): boolean {
-    return this.#jobGone || this.#finished;
+    return this.#jobGone || this.#finished || (this.#isGivenUp && this.tasks.open === 0);
   }
 
   hearJob(job: Job): void {
     this.job = job;
-    if ((job.status?.ready ?? 0) > 0) {
+    const { ready = 0, active = 0, terminating = 0 } = job.status ?? {};
+    this.#shortSince = ready < active + terminating ? (this.#shortSince ?? Date.now()) : undefined;
+    if (ready > 0) {
       this.#newsAt = Date.now();
       this.waiting = undefined;
     }
@@ -72,7 +84,7 @@ export class WaveInHand {
     if (now >= this.#pollAt && (this.job.status?.active ?? 0) > 0) {
       this.#pollAt = Infinity;
       try {
-        const walked = await this.#journals.readChanged((pack, journal) => this.#tell(this.tasks.hear(pack, journal)));
+        const walked = await this.#journals.readChanged((pack, journal) => this.#hear(pack, journal));
         // A thousand journals are a request: those of very many pods are looked at less often.
         this.#pollAt = now + 1_000 * Math.max(1, Math.ceil(walked / 1_000));
       } catch (error) {
@@ -81,9 +93,10 @@ export class WaveInHand {
       }
     }
     const isQuiet = (this.job.status?.ready ?? 0) === 0 && now - this.#newsAt > quietMs;
-    if (!isQuiet || now < this.#askAt) return false;
-    this.#askAt = now + askAgainMs;
-    return await this.#askWhy(now);
+    const isShort = now - (this.#shortSince ?? now) > stuckMs;
+    if (!(isQuiet || isShort) || now < this.#askAt) return false;
+    this.#askAt = now + (isQuiet ? askAgainMs : stuckMs);
+    return await this.#askWhy(now, isQuiet);
   }
 
   async #look(): Promise<void> {
@@ -105,9 +118,9 @@ export class WaveInHand {
 
   async #settle(): Promise<void> {
     const { tasks, job } = this;
-    const hear = (packs: readonly number[]) =>
-      this.#journals.read(packs, (pack, journal) => this.#tell(tasks.hear(pack, journal)));
+    const hear = (packs: readonly number[]) => this.#journals.read(packs, (pack, journal) => this.#hear(pack, journal));
     const status = job?.status;
+    if ((status?.terminating ?? 0) > 0 && tasks.open > 0) await this.#noteDisruptions();
     const unsettled = (indexes: string | undefined) => parseIndexes(indexes).filter((pack) => !tasks.isSettled(pack));
     const completed = unsettled(status?.completedIndexes);
     const failed = unsettled(status?.failedIndexes);
@@ -115,6 +128,8 @@ export class WaveInHand {
     this.#tell(tasks.settle(completed, { detail: 'Its pod ended well, but said nothing of it.' }));
     const open = failed.filter((pack) => tasks.hasOpen(pack));
     const reasons = await this.#reasonsOf(open);
+    const common = this.#hasSpoken || status?.completedIndexes ? undefined : commonReason([...reasons.values()]);
+    if (common !== undefined) this.#giveUp(common);
     for (const pack of failed) {
       this.#tell(tasks.settle([pack], reasons.get(pack) ?? { detail: 'Its pods failed and are gone.' }));
     }
@@ -150,18 +165,88 @@ export class WaveInHand {
     return reasons;
   }
 
-  async #askWhy(now: number): Promise<boolean> {
-    const { job, runId } = this;
-    const name = job?.metadata?.name ?? '';
-    const pods = await this.cluster.listPods(this.#podSelector(), podsAskedFor);
-    const events = pods.length === 0 ? await this.cluster.listEventsOf(name) : [];
-    const why = whyWaiting(job!, pods, events);
+  /** What befell pods that the cluster takes away. */
+  async #noteDisruptions(): Promise<void> {
+    try {
+      for (const pod of await this.cluster.listPods(this.#podSelector(), podsAskedFor, 'Succeeded')) {
+        const reason = disruptionOf(pod) && whyEnded(pod);
+        if (reason !== undefined) this.#disruptions.set(pod.metadata!.name!, reason);
+      }
+    } catch (error) {
+      // What becomes of the tasks does not depend on it.
+      this.failed(error);
+    }
+  }
+
+  async #hear(pack: number, journal: Journal): Promise<void> {
+    this.#hasSpoken = true;
+    const [replaced] = this.tasks.replacedIn(pack, journal);
+    const why = replaced && (await this.#whyLost(pack, replaced));
+    this.#tell(this.tasks.hear(pack, journal, why));
+  }
+
+  /** What befell the pod that had an attempt before another had it; undefined where nobody knows. */
+  async #whyLost(
+    pack: number,
+    { pod: name, ...attempt }: AttemptName & { pod: string | undefined }
+  ): Promise<Reason | undefined> {
+    const noted = this.#disruptions.get(name ?? '');
+    if (noted !== undefined) return noted;
+    try {
+      const pods = await this.cluster.listPods(`${this.#podSelector()},${indexLabel}=${pack}`, podsAskedFor);
+      const pod = pods.find(({ metadata }) => metadata?.name === name);
+      const reason = pod && whyEnded(pod);
+      if (reason !== undefined) return reason;
+      const report = await readReport(this.objects, this.runId, attempt);
+      // What a pod says that was told to end, and had the time to.
+      if (report?.state !== 'stopped') return undefined;
+      return { exitKind: 'evicted', detail: 'Its pod was told to end, as when its node is emptied.' };
+    } catch (error) {
+      this.failed(error);
+      return undefined;
+    }
+  }
+
+  async #askWhy(now: number, isQuiet: boolean): Promise<boolean> {
+    const name = this.job?.metadata?.name ?? '';
+    const pods = await this.cluster.listPods(this.#podSelector(), podsAskedFor, 'Succeeded', 'Failed');
     const before = this.waiting;
-    this.waiting = why?.detail;
-    this.#imageMissingSince = why?.exitKind === 'image-missing' ? (this.#imageMissingSince ?? now) : undefined;
-    const tooLong = now - (this.#imageMissingSince ?? now) > imagePatienceMs;
-    if (why !== undefined && (why.hopeless || tooLong)) this.emit({ kind: 'unusable', runId, detail: why.detail });
+    const stuck = this.#lookForStuck(pods, now);
+    if (isQuiet) {
+      const events = pods.length === 0 ? await this.cluster.listEventsOf(name) : [];
+      this.waiting = stuck[0]?.trouble.detail ?? whyWaiting(this.job!, pods, events);
+    }
+    const condemned = stuck.filter(({ isCondemned }) => isCondemned);
+    const placed = pods.filter(({ spec }) => spec?.nodeName !== undefined);
+    const works = this.tasks.haveBegun || (this.job?.status?.ready ?? 0) > 0;
+    const ofNode = condemned.filter(({ trouble }) => works || trouble.exitKind === 'node-lost');
+    if (ofNode.length > 0) {
+      this.#isGivenUp = true;
+      for (const { pack, trouble } of ofNode) this.#tell(this.tasks.settle([pack], trouble));
+    } else if (condemned.length > 0 && condemned.length === placed.length) this.#giveUp(condemned[0]!.trouble);
     return this.waiting !== before;
+  }
+
+  #lookForStuck(pods: readonly Pod[], now: number): { pack: number; trouble: Trouble; isCondemned: boolean }[] {
+    const since = new Map<string, number>();
+    const stuck = pods.flatMap((pod) => {
+      const pack = Number(pod.metadata?.labels?.[indexLabel]);
+      const trouble = whyStuck(pod, now);
+      const isWaitedFor = this.tasks.hasOpen(pack) && (trouble?.exitKind === 'node-lost' || !this.tasks.hasBegun(pack));
+      if (trouble === undefined || !isWaitedFor) return [];
+      const name = pod.metadata!.name!;
+      since.set(name, this.#stuckSince.get(name) ?? now);
+      return [{ pack, trouble, isCondemned: trouble.hopeless || now - since.get(name)! > stuckMs }];
+    });
+    this.#stuckSince = since;
+    return stuck;
+  }
+
+  /** No pod of it will ever do anything: its tasks end here, and with them the run. */
+  #giveUp({ detail, exitKind }: Reason): void {
+    this.#isGivenUp = true;
+    this.#tell(this.tasks.settle(this.tasks.unsettled(), { detail, exitKind }, true));
+    this.emit({ kind: 'unusable', runId: this.runId, detail });
   }
 
   #podSelector(): string {
@@ -174,6 +259,14 @@ export class WaveInHand {
     this.waiting = undefined;
     for (const event of events) this.emit(event);
   }
+}
+
+/** The reason that all have in common; undefined where they differ, or where another wave might fare better. */
+function commonReason(reasons: readonly Reason[]): Reason | undefined {
+  const [first] = reasons;
+  const gist = ({ exitKind, detail }: Reason) => `${exitKind} ${detail.replace(/\d+/g, '0')}`;
+  if (first === undefined || ['evicted', 'node-lost'].includes(first.exitKind)) return undefined;
+  return reasons.every((reason) => gist(reason) === gist(first)) ? first : undefined;
 }
 
 function createdAt(pod: Pod): number {

@@ -6,10 +6,18 @@ import type { Journal } from './pod-journals.js';
 interface TaskInHand {
   /** The attempt that the server knows of. */
   attempt: number;
+  /** That of the attempt, where it has begun. */
+  pod: string | undefined;
   started: boolean;
   progress: number | null;
   ended: boolean;
 }
+
+const lostWithoutWord: Reason = {
+  exitKind: 'worker-lost',
+  detail:
+    'Its pod was lost without a word, as when a node fails or a pod is removed by force; it was begun again in another.'
+};
 
 /** The tasks of one wave by their packs, and what is still to be told of them: each thing once, whoever says it how often. */
 export class WaveTasks {
@@ -24,7 +32,12 @@ export class WaveTasks {
   ) {
     this.#packs = packs.map(
       (tasks) =>
-        new Map(tasks.map(({ index, attempt }) => [index, { attempt, started: false, progress: null, ended: false }]))
+        new Map(
+          tasks.map(({ index, attempt }) => [
+            index,
+            { attempt, pod: undefined, started: false, progress: null, ended: false }
+          ])
+        )
     );
     for (const tasks of packs) this.#open += tasks.length;
   }
@@ -75,8 +88,30 @@ export class WaveTasks {
     return taken;
   }
 
-  /** What a pod wrote of its pack. Entries of tasks that are not its own are left out: a pod speaks for itself only. */
-  hear(pack: number, journal: Journal): RunnerEvent[] {
+  get haveBegun(): boolean {
+    return this.#packs.some((_, pack) => this.hasBegun(pack));
+  }
+
+  /** Whether a pod has begun any of a pack. */
+  hasBegun(pack: number): boolean {
+    return [...(this.#packs[pack]?.values() ?? [])].some(({ started }) => started);
+  }
+
+  /** The attempts, with their pods, in whose place a journal has others. */
+  replacedIn(pack: number, journal: Journal): (AttemptName & { pod: string | undefined })[] {
+    return journal.tasks.flatMap(({ index, attempt: by }) => {
+      const task = this.#packs[pack]?.get(index);
+      return task === undefined || task.ended || by <= task.attempt
+        ? []
+        : [{ index, attempt: task.attempt, pod: task.pod }];
+    });
+  }
+
+  /**
+   * What a pod wrote of its pack. Entries of tasks that are not its own are left out: a pod speaks for itself only.
+   * `why`: what befell the pod before it, where the journal tells of attempts in the place of others.
+   */
+  hear(pack: number, journal: Journal, why: Reason = lostWithoutWord): RunnerEvent[] {
     const { runId } = this;
     const events: RunnerEvent[] = [];
     for (const entry of journal.tasks) {
@@ -84,11 +119,11 @@ export class WaveTasks {
       if (task === undefined || task.ended || entry.attempt < task.attempt) continue;
       const { index, attempt } = entry;
       if (attempt > task.attempt) {
-        const detail = 'Its pod was lost, and the cluster began it again in another.';
-        events.push({ kind: 'replaced', runId, index, attempt: task.attempt, by: attempt, detail });
+        events.push({ kind: 'replaced', runId, index, attempt: task.attempt, by: attempt, ...why });
         Object.assign(task, { attempt, started: false, progress: null });
       }
       const { report, startedAt, progress } = entry;
+      task.pod = journal.pod;
       if (report !== undefined) {
         if (!isReportOf(report, runId, index) || report.attempt !== attempt) continue;
         // Its pod was asked to go: the Job begins it again in another, or is over, which is heard of then.
@@ -115,8 +150,8 @@ export class WaveTasks {
     return events;
   }
 
-  /** Nothing more comes of these packs: those of their tasks that have not ended are gone. */
-  settle(packs: readonly number[], { detail, exitKind }: Pick<Reason, 'detail'> & Partial<Reason>): RunnerEvent[] {
+  /** Nothing more comes of these packs: those of their tasks that have not ended are gone, where `final` for good. */
+  settle(packs: readonly number[], { detail, exitKind }: Pick<Reason, 'detail'> & Partial<Reason>, final = false) {
     const attempts: AttemptName[] = [];
     for (const pack of packs) {
       this.#settled.add(pack);
@@ -128,7 +163,16 @@ export class WaveTasks {
       }
     }
     if (attempts.length === 0) return [];
-    return [{ kind: 'gone', runId: this.runId, attempts, detail, ...(exitKind === undefined ? {} : { exitKind }) }];
+    const { runId } = this;
+    const gone: RunnerEvent = {
+      kind: 'gone',
+      runId,
+      attempts,
+      detail,
+      ...(exitKind && { exitKind }),
+      ...(final && { final })
+    };
+    return [gone];
   }
 }
 
