@@ -31,7 +31,9 @@ describeWithCluster('a run whose pods never come to their tasks', (cluster) => {
   }
   async function begin(profile: Partial<Profile>): Promise<Begun> {
     const folder = await mkdtemp(join(tmpdir(), 'labscale-profile-'));
-    const server = await startTestServer(await clusterEnvironment(cluster, folder, profile));
+    const server = await startTestServer(
+      await clusterEnvironment(cluster, folder, { cpuRequestFraction: 0.05, ...profile })
+    );
     await rm(folder, { recursive: true });
     servers.push(server);
     const dataset = await makeDataset(server, 3);
@@ -84,6 +86,8 @@ describeWithCluster('a run whose pods never come to their tasks', (cluster) => {
     begun.set('ends', begin({ python: 'false' }));
     begun.set('agent', begin({ agentImage: cluster.images.plain }));
     waits = begun.get('absent')!.then((run) => shows(run, /cannot be had/));
+    // Only one test asks how it went, which may be left out.
+    waits.catch(() => {});
     await Promise.all(begun.values());
   }, patienceMs);
 
