@@ -418,7 +418,7 @@ describe('datasets on local objects', () => {
     return found === undefined ? undefined : `${found.ino} ${found.mtimeMs}`;
   };
   bodies(() => ({
-    environment: {},
+    environment: { LABSCALE_OBJECTS: 'local' },
     uploads: false,
     put: async (key, text) => {
       // Another file each time, as the number of a file that was removed is soon taken again.

@@ -33,7 +33,7 @@ export class WaveInHand {
   #pollAt = 0;
   #newsAt = Date.now();
   #askAt = 0;
-  /** Since when not all pods that are there are ready. */
+  /** Since when not all pods that are there are ready, and none has ended well: while some do, others are on their way. */
   #shortSince: number | undefined;
   /** Pods that cannot start, by name, and since when that is known. */
   #stuckSince = new Map<string, number>();
@@ -63,9 +63,11 @@ export class WaveInHand {
   }
 
   hearJob(job: Job): void {
+    const { ready = 0, active = 0, terminating = 0, succeeded = 0 } = job.status ?? {};
+    const goesOn = succeeded > (this.job?.status?.succeeded ?? 0);
     this.job = job;
-    const { ready = 0, active = 0, terminating = 0 } = job.status ?? {};
-    this.#shortSince = ready < active + terminating ? (this.#shortSince ?? Date.now()) : undefined;
+    if (ready >= active + terminating) this.#shortSince = undefined;
+    else if (goesOn || this.#shortSince === undefined) this.#shortSince = Date.now();
     if (ready > 0) {
       this.#newsAt = Date.now();
       this.waiting = undefined;
