@@ -37,6 +37,8 @@ const config = () => ({
   makeIPTablesUtilChains: false,
   // The machine is shared with whoever works on it: how full its disk is says nothing about the cluster.
   evictionHard: {},
+  // How full a pod's own disk is it would look at once a minute, and a test of it waits for four pods.
+  volumeStatsAggPeriod: '5s',
   imageGCHighThresholdPercent: 100,
   // Lowering its own score takes CAP_SYS_RESOURCE.
   oomScoreAdj: 0,

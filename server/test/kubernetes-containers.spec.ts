@@ -291,7 +291,7 @@ describeWithCluster('a container analysis on a cluster', (cluster) => {
     test(
       'fills its disk: is put off its node, tried again as one that was lost, and told what it did',
       async () => {
-        const { run, task } = await runOf('dd if=/dev/zero of=/out/big bs=1M count=120; sleep 50');
+        const { run, task } = await runOf('dd if=/dev/zero of=/out/big bs=1M count=120; sleep 110');
         expect(run.state).toBe('failed');
         expect(task).toMatchObject({
           attempts: 4,
