@@ -21,7 +21,8 @@ const suites = {
       LABSCALE_TEST_OBJECTS: 'minio'
     }
   ),
-  kubernetes: suite('jest', jest('server', 'kubernetes', 'fault-parity')),
+  // More of them wait than work: two at once, also where jest would keep a processor for itself.
+  kubernetes: suite('jest', jest('server', '--maxWorkers=2', 'kubernetes', 'fault-parity')),
   'runs-on-minio': suite('jest', jest('server', '/run\\.spec', 'run-failures', 'run-steering'), {
     LABSCALE_TEST_OBJECTS: 'minio'
   }),
