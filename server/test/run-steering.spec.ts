@@ -74,7 +74,7 @@ describe('a trial', () => {
   test('that there is not cannot be released, and asking for it stops nothing', async () => {
     const { id: runId } = await promote(
       server,
-      await promotionOf('sleep 0.2; cp "$LABSCALE_INPUT"/* "$LABSCALE_OUTPUT"')
+      await promotionOf('sleep 1; cp "$LABSCALE_INPUT"/* "$LABSCALE_OUTPUT"')
     );
     await until(
       () => server.call('getRun', { params: { runId } }),
