@@ -64,6 +64,11 @@ describe('BucketField', () => {
     expect(requests.map(({ query }) => query['prefix'])).toEqual([undefined, undefined, 'b/', 'b/x/', 'b/']);
   });
 
+  it('says where there is nothing', async () => {
+    await show(() => ({ buckets: ['labscale'], prefix: '', folders: [], objects: [], nextCursor: null }));
+    expect(host.querySelector('.jp-Labscale-BucketFolders')?.textContent).toBe('No data here.');
+  });
+
   it('says what is wrong with a prefix', async () => {
     await show(() => problemResponse(400, 'PATH_INVALID'));
     expect(host.querySelector('[role="alert"]')?.textContent).toContain('PATH_INVALID happened');

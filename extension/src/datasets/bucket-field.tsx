@@ -111,8 +111,8 @@ export function BucketField(props: IBucketFieldProps): JSX.Element {
   );
 }
 
-function objectsText({ objects, nextCursor }: Page, trans: ILabscale['trans']): string {
-  if (objects.length === 0) return '';
+function objectsText({ folders, objects, nextCursor }: Page, trans: ILabscale['trans']): string {
+  if (objects.length === 0) return folders.length === 0 && nextCursor === null ? trans.__('No data here.') : '';
   return nextCursor === null
     ? trans._n('%1 object here', '%1 objects here', objects.length)
     : trans.__('%1 objects here and more', objects.length);
